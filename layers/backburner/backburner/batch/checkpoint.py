@@ -24,7 +24,7 @@ from backburner.provider.answers import Answer, Generation, Usage
 _RENEWED = 3
 """A guard is renewed once this part of its lease has passed."""
 _DELETES_AT_ONCE = 64
-"""They are in no hurry, and polls should not queue behind them."""
+"""They are in no hurry, and polls should not queue behind them. A visit with so many left waits for them."""
 
 
 class TakenError(Exception):

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from backburner.batch.checkpoint import Checkpointer, SegmentVisit
 from backburner.batch.input_lines import Request
 from backburner.batch.line_decisions import judged
+from backburner.batch.poll_lines import release
 from backburner.batch.prepare_lines import PROBE_S, LinePreparer, tokens_of
 from backburner.batch.segment_reader import SegmentReader
 from backburner.batch.segment_slots import hold_slots
@@ -121,8 +122,9 @@ class LineCreator:
         few = min(BLOCK, wanted, max(1, limits.max_in_flight // _FEW))
         if limits.max_in_flight - self.governor.in_flight >= few:
             return False
-        if visit.unrecorded and self.turns.others_work:
+        if visit.unrecorded and self.turns.others_work:  # it may be a long wait, and the process may die
             await self.checkpointer.save(visit)
+            release(self.memory, visit)
         return await self.turns.slots_come(min(limit_s, visit.tick.until - self.clock.monotonic()))
 
     async def _slots(self, visit: SegmentVisit, lines: "_Lines", wanted: list[Todo]) -> tuple[int, Denial | None]:
@@ -137,8 +139,7 @@ class LineCreator:
         requests = self.preparer.ready(visit, block, raw)
         visit.segment = visit.segment.begun([line for line in block if line.number in requests])
         await self.checkpointer.save(visit, guard=self.checkpointer.needs_guard(visit))
-        self.memory.kept_bytes -= visit.kept_bytes
-        visit.kept_bytes = 0
+        release(self.memory, visit)
         await asyncio.gather(
             *(self._create(visit, line, requests[line.number], raw[line.number]) for line in visit.segment.creating)
         )

@@ -176,6 +176,12 @@ def keep(memory: MemoryBudget, visit: SegmentVisit, line: Started) -> None:
     visit.kept_bytes += size_bytes
 
 
+def release(memory: MemoryBudget, visit: SegmentVisit) -> None:
+    """Stop counting finished lines as memory in use, since they have been written."""
+    memory.kept_bytes -= visit.kept_bytes
+    visit.kept_bytes = 0
+
+
 def _not_yet(visit: SegmentVisit, line: Started, answer: Answer, age_s: float, *, is_late: bool) -> None:
     """Note what the next poll must know; cancel a line that still runs, as the provider says, after its deadline."""
     looked_at = replace(

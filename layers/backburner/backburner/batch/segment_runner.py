@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from backburner.batch.checkpoint import Checkpointer, SegmentVisit, TakenError
 from backburner.batch.create_lines import LineCreator
-from backburner.batch.poll_lines import LinePoller
+from backburner.batch.poll_lines import LinePoller, release
 from backburner.batch.segment_reader import SegmentReader
 from backburner.batch.segment_slots import give_slots_back
 from backburner.batch.stop_lines import LineStopper
@@ -79,7 +79,7 @@ class SegmentRunner:
                 delete.cancel()
             raise
         finally:
-            self.memory.kept_bytes -= visit.kept_bytes
+            release(self.memory, visit)
             await asyncio.gather(*visit.deletes)
         return DONE if again_s is None else Next(again_s, held)
 
@@ -122,8 +122,7 @@ class SegmentRunner:
     async def _save(self, visit: SegmentVisit) -> None:
         """Write what has changed; after that, finished lines are no longer in memory."""
         await self.checkpointer.save(visit)
-        self.memory.kept_bytes -= visit.kept_bytes
-        visit.kept_bytes = 0
+        release(self.memory, visit)
 
     async def _go_on(self, visit: SegmentVisit) -> float | None:
         """Poll lines and create lines by turns, as long as some are due soon; then write what has changed, or end."""
@@ -134,7 +133,7 @@ class SegmentRunner:
                 return None
             if not self.poller.is_due_soon(visit):
                 break
-            if visit.unrecorded:
+            if visit.unrecorded:  # the next round may take seconds
                 await self._save(visit)
         if not visit.segment.is_over:
             return await self._save_for_later(visit, again_s)

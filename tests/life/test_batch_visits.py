@@ -1,9 +1,10 @@
-"""Review of the pace of batches: each test shows a defect."""
+"""Visits to segments that last for a while: what has been created is recorded soon, and nothing holds up a tick."""
 
 import asyncio
 import dataclasses
-import types
 import json
+import types
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -13,15 +14,16 @@ from backburner.batch.checkpoint import TakenError
 from backburner.batch.segment_runner import SegmentRunner
 from backburner.capacity.timing import TickState
 from backburner.errors import RetryLaterError
-from support.fakes import Effect, Killed, Moment, Plan
 from backburner.provider.answers import Generation
+from support.fakes import Effect, Killed, Moment, Plan
 from support.system import System
 
 KEY = "inbox/batch.jsonl"
 FAST = {"BACKBURNER_SUBMITS_PER_MINUTE": "100000", "BACKBURNER_POLLS_PER_SECOND": "20"}
 
 
-def lines(count: int) -> str:
+def _lines(count: int) -> str:
+    """A batch of so many lines."""
     bodies = ({"model": "model-1", "input": f"line {number}"} for number in range(count))
     return "".join(
         json.dumps({"custom_id": f"id-{number}", "method": "POST", "url": "/v1/responses", "body": body}) + "\n"
@@ -29,7 +31,8 @@ def lines(count: int) -> str:
     )
 
 
-def small(monkeypatch: pytest.MonkeyPatch, **more: str) -> System:
+def _small(monkeypatch: pytest.MonkeyPatch, **more: str) -> System:
+    """A system with small segments and blocks, so that few lines make many visits."""
     monkeypatch.setattr("backburner.batch.segmenter.SEGMENT_LINES", 100)
     monkeypatch.setattr(create_lines, "BLOCK", 8)
     monkeypatch.setattr(create_lines, "_AT_A_TIME", 25)
@@ -37,7 +40,8 @@ def small(monkeypatch: pytest.MonkeyPatch, **more: str) -> System:
     return System(FAST | {"BACKBURNER_MAX_IN_FLIGHT": "100"} | more)
 
 
-def named(system: System) -> set[str]:
+def _named(system: System) -> set[str]:
+    """The response ids that the records of segments name."""
     found = set[str]()
     for key in system.bucket.keys("ledger/open/"):
         segment = system.bucket.json(key).get("segment") or {}
@@ -45,7 +49,7 @@ def named(system: System) -> set[str]:
     return found
 
 
-class Watch:
+class _Watch:
     """How long each started generation was known to no record."""
 
     def __init__(self, system: System, create_s: float) -> None:
@@ -63,29 +67,29 @@ class Watch:
                     self.seen.add(new)
                     self.unknown[new] = system.world.seconds
         if effect.name == "bucket.put" and moment == "after" and effect.key.startswith("ledger/open"):
-            for known in named(system) & self.unknown.keys():
+            for known in _named(system) & self.unknown.keys():
                 self.longest = max(self.longest, system.world.seconds - self.unknown.pop(known))
         await asyncio.sleep(0)
 
 
 @pytest.mark.parametrize("runs_s", [1.3, 3.0, 12.0])
 def test_ids_reach_the_record_soon(monkeypatch: pytest.MonkeyPatch, runs_s: float) -> None:
-    system = small(monkeypatch)
+    """However long the visit lasts."""
+    system = _small(monkeypatch)
     system.generator.default = Plan(runs_s=runs_s)
-    watch = Watch(system, 0.15)
+    watch = _Watch(system, 0.15)
     system.world.hook = watch
-    system.process(KEY, lines(300))
-    print("longest", watch.longest)
+    system.process(KEY, _lines(300))
     assert watch.longest < 1.0
 
 
 def test_a_process_that_dies_between_its_rounds_pays_nothing_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     """All creates have been answered two seconds before."""
-    system = small(monkeypatch)
+    system = _small(monkeypatch)
     system.generator.default = Plan(runs_s=30)
     last = 0.0
 
-    async def hook(effect: Effect, moment: Moment) -> None:
+    async def hook(effect: Effect, _: Moment) -> None:
         nonlocal last
         await asyncio.sleep(0)
         if effect.name == "generator.create":
@@ -97,15 +101,14 @@ def test_a_process_that_dies_between_its_rounds_pays_nothing_twice(monkeypatch: 
 
     dead: list[int] = []
     system.world.hook = hook
-    system.process(KEY, lines(20))
+    system.process(KEY, _lines(20))
     assert dead
-    print(len(system.generator.requests), system.run_record(KEY)["suspected_orphans"])
     assert len(system.generator.requests) == 20
 
 
 def test_a_read_that_fails_between_two_rounds_pays_nothing_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     """The store fails for once, long after the creates were answered."""
-    system = small(monkeypatch, BACKBURNER_MAX_IN_FLIGHT="20")
+    system = _small(monkeypatch, BACKBURNER_MAX_IN_FLIGHT="20")
     system.generator.default = Plan(runs_s=1.0)
     failed: list[float] = []
 
@@ -117,21 +120,21 @@ def test_a_read_that_fails_between_two_rounds_pays_nothing_twice(monkeypatch: py
             raise RetryLaterError("the store is busy")
 
     system.world.hook = hook
-    system.process(KEY, lines(60))
-    print(failed, len(system.generator.requests), system.run_record(KEY)["suspected_orphans"])
+    system.process(KEY, _lines(60))
     assert failed
     assert len(system.generator.requests) == 60
 
 
 def test_a_tick_is_not_held_up_by_deletes(monkeypatch: pytest.MonkeyPatch) -> None:
-    system = small(monkeypatch, BACKBURNER_POLLS_PER_SECOND="100")
+    """Each takes ten seconds."""
+    system = _small(monkeypatch, BACKBURNER_POLLS_PER_SECOND="100")
     system.generator.default = Plan(runs_s=1.0)
 
     async def hook(effect: Effect, moment: Moment) -> None:
         await asyncio.sleep(10.0 if effect.name == "generator.delete" and moment == "before" else 0)
 
     system.world.hook = hook
-    system.upload(KEY, lines(400))
+    system.upload(KEY, _lines(400))
     system.run(system.submit(KEY))
     longest = 0.0
     for _ in range(10):
@@ -141,12 +144,12 @@ def test_a_tick_is_not_held_up_by_deletes(monkeypatch: pytest.MonkeyPatch) -> No
         if not system.pending.messages and not system.backlog.messages:
             break
         system.world.later(60)
-    print("longest tick", longest)
     assert longest < 60
 
 
 def test_an_absent_line_is_looked_at_although_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    system = small(monkeypatch, BACKBURNER_MAX_IN_FLIGHT="10")
+    """Twice a minute, as DESIGN says."""
+    system = _small(monkeypatch, BACKBURNER_MAX_IN_FLIGHT="10")
     system.generator.default = Plan(runs_s=8.0)
     system.generator.plan(Plan(forgets=True), document="line 3")
     looks: dict[str, list[float]] = {}
@@ -158,18 +161,18 @@ def test_an_absent_line_is_looked_at_although_others_go_on(monkeypatch: pytest.M
             looks.setdefault(effect.key, []).append(system.world.seconds)
 
     system.world.hook = hook
-    system.upload(KEY, lines(600))
+    system.upload(KEY, _lines(600))
     system.run(system.submit(KEY))
     for _ in range(12):
         system.run(system.tick())
         system.world.later(10)  # a tick of 50 s begins every minute
-    gaps = [[round(b - a) for a, b in zip(all_, all_[1:])] for all_ in looks.values()]
-    print("gaps", gaps, "all", system.world.seconds)
+    gaps = [[round(b - a) for a, b in pairwise(all_)] for all_ in looks.values()]
     assert max(map(max, filter(None, gaps))) < 60
 
 
 def test_no_line_is_looked_at_twice_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    system = small(monkeypatch, BACKBURNER_POLLS_PER_SECOND="200")
+    """Each poll of a line is at least a second after its last."""
+    system = _small(monkeypatch, BACKBURNER_POLLS_PER_SECOND="200")
     system.generator.default = Plan(runs_s=9.7)
     looks: dict[str, list[float]] = {}
 
@@ -181,41 +184,39 @@ def test_no_line_is_looked_at_twice_at_the_same_time(monkeypatch: pytest.MonkeyP
         await asyncio.sleep(0)
 
     system.world.hook = hook
-    system.process(KEY, lines(100))
-    system.process("inbox/b.jsonl", lines(300) + "\n")
-    twice = [(b - a) for all_ in looks.values() for a, b in zip(all_, all_[1:]) if b - a < 1.0]
-    print("twice", len(twice), sorted(twice)[:5], "of", sum(map(len, looks.values())))
+    system.process(KEY, _lines(100))
+    system.process("inbox/b.jsonl", _lines(300) + "\n")
+    twice = [(b - a) for all_ in looks.values() for a, b in pairwise(all_) if b - a < 1.0]
     assert not twice
 
 
 def test_a_replaced_batch_leaves_no_generation_that_nobody_knows(monkeypatch: pytest.MonkeyPatch) -> None:
     """The batch is replaced between two rounds of a visit: what it has started is cancelled, as its end demands."""
-    system = small(monkeypatch, BACKBURNER_MAX_IN_FLIGHT="20")
+    system = _small(monkeypatch, BACKBURNER_MAX_IN_FLIGHT="20")
     system.generator.default = Plan(runs_s=1.0)
     for number in range(16, 20):
         system.generator.plan(Plan(runs_s=3000.0), document=f"line {number}")
     done: list[float] = []
 
-    async def hook(effect: Effect, moment: Moment) -> None:
+    async def hook(_: Effect, __: Moment) -> None:
         await asyncio.sleep(0)
         if len(system.generator.retrieved) >= 18 and not done:
             done.append(system.world.seconds)
-            system.upload(KEY, lines(3))
-            system.pending.messages  # noqa: B018
+            system.upload(KEY, _lines(3))
 
     system.world.hook = hook
-    system.upload(KEY, lines(60))
+    system.upload(KEY, _lines(60))
     system.run(system.submit(KEY))
     system.run(system.tick())
     system.run(system.submit(KEY))
     system.settle()
     assert done
-    print("open", system.generator.open, "cancelled", system.generator.cancelled)
     assert not system.generator.open
 
 
 def test_written_lines_no_longer_count_as_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    system = small(monkeypatch, BACKBURNER_MAX_IN_FLIGHT="20")
+    """Before a block is created, all finished lines are written."""
+    system = _small(monkeypatch, BACKBURNER_MAX_IN_FLIGHT="20")
     system.generator.default = Plan(runs_s=1.0)
     core = system.parts()
     counted: list[int] = []
@@ -225,17 +226,16 @@ def test_written_lines_no_longer_count_as_memory(monkeypatch: pytest.MonkeyPatch
         if effect.name == "generator.create" and moment == "before":
             counted.append(core.tick.checker.memory.kept_bytes)
 
-    system.upload(KEY, lines(60))
+    system.upload(KEY, _lines(60))
     system.run(system.submit(KEY))
     system.world.hook = hook
     system.run(system.world.process(core.tick.run(50.0), "tick"))
-    print("kept", max(counted), counted[-1])
     assert max(counted) == 0
 
 
 def test_a_line_that_is_being_cancelled_is_not_asked_for_all_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its deadline is over, and the provider goes on with it."""
-    system = small(monkeypatch, BACKBURNER_MAX_IN_FLIGHT="10", BACKBURNER_DEADLINE_S="30")
+    system = _small(monkeypatch, BACKBURNER_MAX_IN_FLIGHT="10", BACKBURNER_DEADLINE_S="30")
     running = tuple(Generation(id=f"resp_{n}", status="in_progress") for n in (4,) * 2000)
     system.generator.default = Plan(runs_s=2.0)
     system.generator.plan(Plan(retrieves=running, runs_s=3000.0), document="line 3")
@@ -248,26 +248,24 @@ def test_a_line_that_is_being_cancelled_is_not_asked_for_all_the_time(monkeypatc
             looks.append(system.world.seconds)
 
     system.world.hook = hook
-    system.upload(KEY, lines(600))
+    system.upload(KEY, _lines(600))
     system.run(system.submit(KEY))
     for _ in range(3):
         system.run(system.tick())
         system.world.later(10)
-    gaps = [round(b - a, 2) for a, b in zip(looks, looks[1:])]
-    print("cancels", len(looks), "gaps", gaps[:40], "all", system.world.seconds)
     assert len(looks) < 15
 
 
 def test_slow_deletes_do_not_cut_a_tick_short(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a function, which stops its tick at its own time-out."""
-    system = small(monkeypatch, BACKBURNER_POLLS_PER_SECOND="100")
+    system = _small(monkeypatch, BACKBURNER_POLLS_PER_SECOND="100")
     system.generator.default = Plan(runs_s=1.0)
 
     async def hook(effect: Effect, moment: Moment) -> None:
         await asyncio.sleep(5.0 if effect.name == "generator.delete" and moment == "before" else 0)
 
     system.world.hook = hook
-    system.upload(KEY, lines(400))
+    system.upload(KEY, _lines(400))
     system.run(system.submit(KEY))
 
     async def story() -> Any:
@@ -281,13 +279,13 @@ def test_slow_deletes_do_not_cut_a_tick_short(monkeypatch: pytest.MonkeyPatch) -
             break
         system.world.later(10)
     undeleted = sum(not made.is_deleted for made in system.generator.made.values())
-    print("cut short", [report.is_cut_short for report in reports], "undeleted", undeleted)
     assert not undeleted
     assert not any(report.is_cut_short for report in reports)
 
 
 def test_a_cancelled_batch_begins_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    system = small(monkeypatch, BACKBURNER_MAX_IN_FLIGHT="50")
+    """Nor does it leave a generation that no record knows."""
+    system = _small(monkeypatch, BACKBURNER_MAX_IN_FLIGHT="50")
     system.generator.default = Plan(runs_s=1.3)
     cancelled: list[float] = []
     created: list[float] = []
@@ -307,9 +305,8 @@ def test_a_cancelled_batch_begins_nothing_more(monkeypatch: pytest.MonkeyPatch) 
         await asyncio.sleep(0)
 
     system.world.hook = hook
-    system.process(KEY, lines(1500))
+    system.process(KEY, _lines(1500))
     late = [at - cancelled[0] for at in created if at > cancelled[0]]
-    print("after cancel", len(late), "last", max(late, default=0), system.run_record(KEY)["lines"], system.run_record(KEY)["suspected_orphans"], "open", system.generator.open)
     assert max(late, default=0) < 12
     assert not system.generator.open
     assert system.run_record(KEY)["suspected_orphans"] == 0
@@ -317,7 +314,7 @@ def test_a_cancelled_batch_begins_nothing_more(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_process_that_dies_while_it_waits_for_slots_pays_nothing_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     """One segment polls for a while; the other has the turn and waits for slots, seconds after its creates."""
-    system = small(monkeypatch, BACKBURNER_MAX_IN_FLIGHT="60", BACKBURNER_POLLS_PER_SECOND="4")
+    system = _small(monkeypatch, BACKBURNER_MAX_IN_FLIGHT="60", BACKBURNER_POLLS_PER_SECOND="4")
     system.generator.default = Plan(runs_s=1.3)
     at: dict[str, float] = {}
     dead: list[float] = []
@@ -327,7 +324,7 @@ def test_a_process_that_dies_while_it_waits_for_slots_pays_nothing_twice(monkeyp
         if effect.name == "generator.create" and moment == "after":
             at[list(system.generator.made)[-1]] = system.world.seconds
         if effect.name == "generator.retrieve" and moment == "before" and not dead:
-            known = named(system)
+            known = _named(system)
             polled = set(system.generator.retrieved)
             waits = [system.world.seconds - at[one] for one in at.keys() - known - polled]
             if waits and min(waits) > 1.0:
@@ -335,15 +332,14 @@ def test_a_process_that_dies_while_it_waits_for_slots_pays_nothing_twice(monkeyp
                 raise Killed
 
     system.world.hook = hook
-    system.process(KEY, lines(300))
-    print("dead", dead, len(system.generator.requests), system.run_record(KEY)["suspected_orphans"])
+    system.process(KEY, _lines(300))
     assert len(system.generator.requests) == 300
 
 
 def test_a_cut_off_ends_deletes_too_where_the_record_was_taken() -> None:
     """The cut comes while the generations of a segment that others own are being cancelled."""
     system = System(FAST)
-    system.upload(KEY, lines(3))
+    system.upload(KEY, _lines(3))
     system.run(system.submit(KEY))
     core = system.parts()
     runner = core.tick.checker.segment_runner
@@ -379,9 +375,9 @@ def test_a_cut_off_ends_deletes_too_where_the_record_was_taken() -> None:
 @pytest.mark.parametrize("runs_s", [1.3, 5.0])
 def test_a_crash_loses_the_ids_of_one_block_at_most(monkeypatch: pytest.MonkeyPatch, runs_s: float) -> None:
     """docs/batches.md: "A crash leaves at most 32 generations without a known id": here blocks have 8."""
-    system = small(monkeypatch)
+    system = _small(monkeypatch)
     system.generator.default = Plan(runs_s=runs_s)
-    watch = Watch(system, 0.15)
+    watch = _Watch(system, 0.15)
     most = [0]
 
     async def hook(effect: Effect, moment: Moment) -> None:
@@ -390,6 +386,5 @@ def test_a_crash_loses_the_ids_of_one_block_at_most(monkeypatch: pytest.MonkeyPa
         most[0] = max(most[0], len(watch.unknown.keys() - done))
 
     system.world.hook = hook
-    system.process(KEY, lines(600))
-    print("most unknown", most[0])
+    system.process(KEY, _lines(600))
     assert most[0] <= 8
