@@ -15,6 +15,7 @@ _CORE_MB = 1769
 STORE_S, CREATE_S = 0.02, 1.0
 """What is assumed of the cloud: how long a submit waits for a call of the store, and for a create."""
 IDLE_READS, IDLE_LISTS, IDLE_CPU_S = 3, 1, 0.0022
+IDLE_WAIT_S = 1 / 5  # every fifth idle tick waits a second for messages
 """What a tick with nothing to do asks of the store, one call after the other, and its processor time on a core."""
 TICKS_A_MONTH = 30 * 24 * 60
 _SMALL_GB, _SMALL_CALL_S = 0.25, 0.3
@@ -86,8 +87,8 @@ def _slowed(cpu_s: float, memory_mb: int) -> float:
 
 
 def idle_month(checker_mb: int = CHECKER_MB) -> Usage:
-    """A deployment that has nothing to do: a tick each minute, which asks both queues at once and waits for nothing."""
-    tick_s = STORE_S * (IDLE_READS + IDLE_LISTS + 1) + _slowed(IDLE_CPU_S, checker_mb)
+    """A deployment that has nothing to do: a tick each minute, which asks both queues at once and seldom waits."""
+    tick_s = IDLE_WAIT_S + STORE_S * (IDLE_READS + IDLE_LISTS + 1) + _slowed(IDLE_CPU_S, checker_mb)
     return Usage(
         store_writes=IDLE_LISTS * TICKS_A_MONTH,
         store_reads=IDLE_READS * TICKS_A_MONTH,

@@ -1,9 +1,16 @@
 """A tick stays for a look that the next tick would make much too late, and for no other."""
 
+import asyncio
+import json
+from collections.abc import Sequence
+
+import pytest
+
 from backburner.ledger.messenger import Messenger
 from backburner.maintenance.health import measure
+from backburner.ports import Received
 from backburner.wiring.core import Core
-from support.fakes import Plan
+from support.fakes import Effect, Moment, Plan
 from support.system import TICK_S, System
 
 KEY = "inbox/a.txt"
@@ -85,13 +92,123 @@ def test_such_a_process_finds_what_is_there_all_the_same() -> None:
     assert len(system.generator.made) == 1
 
 
-def test_what_has_been_received_is_no_longer_waited_for() -> None:
-    """Otherwise a queue from which something comes each second would keep a tick to its end."""
+@pytest.mark.parametrize("answer_s", [0.0, 0.02])
+def test_what_has_been_received_is_no_longer_waited_for(answer_s: float) -> None:
+    """Otherwise a queue from which something comes each second would keep a tick to its end.
+
+    A message may show, and be received, a moment before the time that its sender noted when the queue had answered.
+    """
     system = System()
     queue = system.parts().tick.pending
-    system.run(queue.send("a message", 5))
-    system.world.later(5)
-    assert queue.is_worth_staying(50, 60)
-    assert len(system.run(queue.receive(10, 1))) == 1
+
+    async def hook(effect: Effect, moment: Moment) -> None:
+        is_slow = moment == "after" and effect.name == "pending.send"
+        await asyncio.sleep(answer_s if is_slow else 0)
+
+    async def story() -> None:
+        await queue.send("a message", 5)
+        assert queue.known == 1
+        assert queue.is_worth_staying(50, 60)
+        assert [len(await queue.receive(10, 1)) for _ in range(5)] == [0, 0, 0, 0, 1]
+
+    system.world.hook = hook
+    system.run(story())
     assert not queue.is_worth_staying(50, 60)
     assert queue.known == 0
+
+
+def test_a_process_that_only_sends_keeps_no_more_than_what_has_yet_to_show() -> None:
+    """A hundred thousand uploads through one submit were 18 MB."""
+    system = System()
+    queue = system.parts().tick.pending
+    for _ in range(100):
+        system.run(queue.send("a message", 5))
+        system.world.later(1)
+    assert len(queue.due) <= 8
+
+
+def ticks_of(system: System, *cores: Core, minutes: int) -> list[float]:
+    """How long each tick takes, of which these processes take turns in making one a minute."""
+    taken = []
+    for minute in range(minutes):
+        taken.append(ticked(system, cores[minute % len(cores)]))
+        system.world.later(60 - taken[-1])
+    return taken
+
+
+def lines(number: int) -> str:
+    """A batch."""
+    url, method = "/v1/responses", "POST"
+    bodies = ({"model": "model-1", "input": f"line {each}"} for each in range(number))
+    return "".join(
+        json.dumps({"custom_id": str(each), "method": method, "url": url, "body": body}) + "\n"
+        for each, body in enumerate(bodies)
+    )
+
+
+def test_the_many_lines_of_a_batch_are_no_reason_to_stay() -> None:
+    """They hold many slots, but have one message. They run for hours."""
+    system = System()
+    core = system.parts()
+    ticked(system, core)
+    system.generator.default = Plan(runs_s=7200)
+    system.upload("inbox/batch.jsonl", lines(10))
+    system.run(system.submit("inbox/batch.jsonl"))
+    assert max(ticks_of(system, core, minutes=15)[6:]) <= 2
+    assert core.governor.in_flight == 10
+
+
+def test_what_another_process_has_long_begun_is_no_reason_to_stay() -> None:
+    """Two warm processes that take turns: the one that ticks does not know of the message that the other postponed."""
+    system = System()
+    cores = system.parts(), system.parts()
+    for core in cores:
+        ticked(system, core)
+    system.generator.default = Plan(runs_s=7200)
+    system.upload(KEY, "text")
+    system.run(system.submit(KEY))
+    assert max(ticks_of(system, *cores, minutes=20)[7:]) <= 2
+    assert cores[0].governor.in_flight == 1
+
+
+def test_what_another_process_starts_is_waited_for_also_after_a_burst_of_own_work() -> None:
+    """The messages that guarded that work are still known for two minutes, but say nothing of what is in flight."""
+    system = System({"BACKBURNER_MAX_IN_FLIGHT": "2"})
+    core = system.parts()
+    system.generator.default = Plan(runs_s=8)
+    for number in range(6):
+        system.upload(f"inbox/{number}.txt", "text")
+        system.run(system.submit(f"inbox/{number}.txt"))
+    while system.bucket.keys("ledger/open/"):
+        ticked(system, core)
+        system.world.later(5)
+    assert core.tick.pending.known > 1
+    system.upload(KEY, "another")
+    system.run(system.submit(KEY))
+    ticked(system, core)
+    assert system.result(KEY)
+
+
+def test_what_is_remembered_of_new_generations_is_forgotten_once_they_have_ended() -> None:
+    """A process may live for hours."""
+    system = running(age_s=0, runs_s=10)
+    core = system.parts()
+    system.run(core.tick.run(0.5))
+    assert list(core.tick.first_polls.seen) == [f"{system.job(KEY)}.1"]
+    ticked(system, core)
+    core.tick.first_polls.note_new()
+    assert not core.tick.first_polls.seen
+
+
+def test_a_short_poll_that_misses_a_message_is_not_repeated_for_ever() -> None:
+    """Every fifth waits for a second, and so asks all servers of the queue."""
+    system = System()
+    core = system.parts()
+    system.run(measure(core.bucket, core.governor))
+    long_poll = system.pending.receive
+
+    async def receive(most: int, wait_s: int) -> Sequence[Received]:
+        return await long_poll(most, wait_s) if wait_s else []
+
+    system.pending.receive = receive  # type: ignore[method-assign]
+    assert ticks_of(system, core, minutes=10) == [0, 0, 0, 0, 1] * 2

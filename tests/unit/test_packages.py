@@ -24,6 +24,7 @@ ORDER = (
     "split",
     "jobs",
     "maintenance",
+    "watched_queue",
     "tick",
     "wiring",
     "adapters",

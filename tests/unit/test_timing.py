@@ -12,6 +12,9 @@ from backburner.capacity.learnt import InputCount, learn
 from backburner.capacity.limits import Counters, Limits
 from backburner.capacity.shared_counters import SharedCounters
 from backburner.capacity.timing import (
+    MAX_VISIT_S,
+    MAX_WAIT_S,
+    PROBE_S,
     Pace,
     ask_again_s,
     backoff_s,
@@ -25,6 +28,7 @@ from backburner.capacity.timing import (
 from backburner.ledger.keys import GOVERNOR
 from backburner.maintenance.governor_rebuild import read_record_state, rebuilt_counters
 from backburner.provider.profiles import PROFILES, Provider
+from backburner.tick import MINUTE_S, UNREADABLE_S
 from support.fakes import FakeBucket, FakeClock, World
 
 HINTS = st.none() | st.floats(0, 10_000)
@@ -72,6 +76,12 @@ def test_a_tick_stays_where_the_next_one_would_be_late_by_more_than_the_pause(
     assert is_worth_staying(shows_s, pause_s, left_s=50, next_s=60) is wanted
 
 
+@pytest.mark.parametrize("pause_s", [PROBE_S, MAX_VISIT_S, MAX_WAIT_S, UNREADABLE_S])
+def test_a_fixed_pause_ends_shortly_before_a_tick(pause_s: float) -> None:
+    """If it began early in one. With exactly a minute it ended just after the next one had left."""
+    assert pause_s % MINUTE_S == MINUTE_S - 10
+
+
 @pytest.mark.parametrize("hint_s", [None, 86_400.0, 1e308, 365 * 86_400.0])
 def test_polls_are_at_most_five_minutes_apart(hint_s: float | None) -> None:
     """However old the generation is, and whatever the provider says."""
@@ -98,9 +108,9 @@ def test_no_more_are_open_than_can_be_looked_at_in_time(provider: Provider) -> N
 
 @pytest.mark.parametrize("hint_s", [None, 0.0, 61.0, 50_000.0, 10.0**9])
 def test_every_delay_fits_a_queue(hint_s: float | None) -> None:
-    """Whatever the provider says; a probe comes once a minute at most, and each five minutes at least."""
+    """Whatever the provider says; a probe comes with the next tick at the soonest, and each five minutes at least."""
     assert next_poll_s(10, hint_s) <= 300
-    assert max(60, min(hint_s or 0, 300)) == probe_s(hint_s)
+    assert max(PROBE_S, min(hint_s or 0, 300)) == probe_s(hint_s)
 
 
 @given(st.integers(0, 10**6), HINTS | st.just(10.0**9))
@@ -115,9 +125,9 @@ def test_backing_off_doubles_up_to_a_queues_longest_delay(tries: int, hint_s: fl
 
 @given(st.floats(0, 10**7), st.floats(0, 60))
 def test_a_segment_that_waits_for_slots_asks_less_and_less_often(waited_s: float, min_s: float) -> None:
-    """At about a fifth of the time waited, ± 20 %, and at least every two minutes."""
-    own = min(120.0, waited_s / 5)
-    assert max(min_s, 0.8 * own) <= ask_again_s(waited_s, min_s) <= max(min_s, min(120.0, 1.2 * own))
+    """At about a fifth of the time waited, ± 20 %, and at least with every second tick."""
+    own = min(MAX_WAIT_S, waited_s / 5)
+    assert max(min_s, 0.8 * own) <= ask_again_s(waited_s, min_s) <= max(min_s, min(MAX_WAIT_S, 1.2 * own))
 
 
 def test_the_spread_spreads() -> None:

@@ -1,22 +1,25 @@
 """The checker's engine: a tick receives messages, handles them concurrently, and continues while more are due soon."""
 
 import asyncio
-import heapq
+import itertools
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from backburner.capacity.first_polls import FirstPolls
 from backburner.capacity.governor import Governor
-from backburner.capacity.timing import TickState, is_worth_staying
-from backburner.errors import BackburnerError, RetryLaterError, UnreadableError
+from backburner.capacity.timing import TickState
+from backburner.errors import BackburnerError, MessageError, RetryLaterError, UnreadableError
 from backburner.jobs.check import Checker
 from backburner.jobs.setbacks import Setbacks
 from backburner.ledger.journal import EndedRuns, Journal
+from backburner.ledger.messages import decode
 from backburner.maintenance.sweep import Sweeper
 from backburner.notifications.delivery import Deliveries
 from backburner.notifications.notifier import NOTIFY_S, Notifier
 from backburner.ports import MAX_IN_BATCH, Clock, Queue, Received
+from backburner.watched_queue import WatchedQueue
 
 logger = logging.getLogger(__name__)
 
@@ -24,8 +27,6 @@ TICK_S, MINUTE_S = 50.0, 60.0
 """How long a tick takes on new messages, and how often the timer fires."""
 SOON_S = 10.0
 """A tick waits for messages in the backlog that show within this many seconds."""
-_LATE_S = 2.0
-"""A message may be received this much later than it shows."""
 BACKLOG_EVERY_S = 1.0
 """How often a tick checks for free slots and messages in the backlog after finding none."""
 MAX_AT_ONCE = 64
@@ -34,68 +35,10 @@ MAX_IN_HAND = 500
 _RECEIVERS = 8
 _SPARE_S = 5.0
 """Time left for what a function does after its tick, before its time-out."""
-UNREADABLE_S = 300
-"""When a message shows again if its record or document cannot be read."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class WatchedQueue:
-    """A queue that remembers when the messages that this process has sent or postponed will show."""
-
-    queue: Queue
-    clock: Clock
-    due: list[tuple[float, float]] = field(default_factory=list)
-    """When each shows, and after what pause; the first to show stands first."""
-
-    async def visibility_s(self) -> int:
-        """How long a received message stays hidden."""
-        return await self.queue.visibility_s()
-
-    async def send(self, body: str, delay_s: int) -> None:
-        """Send a message, and remember when it will show."""
-        await self.queue.send(body, delay_s)
-        self._remember(delay_s)
-
-    async def receive(self, most: int, wait_s: int) -> Sequence[Received]:
-        """Receive messages. As many of those that are known to have shown are no longer waited for."""
-        received = await self.queue.receive(most, wait_s)
-        for _ in received:
-            if self.due and self.due[0][0] <= self.clock.monotonic():
-                heapq.heappop(self.due)
-        return received
-
-    async def postpone(self, message: Received, delay_s: int) -> None:
-        """Hide a received message, and remember when it will show again."""
-        await self.queue.postpone(message, delay_s)
-        self._remember(delay_s)
-
-    async def delete(self, message: Received) -> None:
-        """Delete a message."""
-        await self.queue.delete(message)
-
-    def shows_within(self, seconds: float) -> bool:
-        """Whether a message known to this process shows within this many seconds, or has shown in the last two."""
-        return bool(self._waiting()) and self.due[0][0] <= self.clock.monotonic() + seconds
-
-    def is_worth_staying(self, left_s: float, next_s: float) -> bool:
-        """Whether a tick with `left_s` to go, and the next one due in `next_s`, should stay for a message."""
-        now = self.clock.monotonic()
-        return self.shows_within(0) or any(
-            is_worth_staying(at - now, pause_s, left_s=left_s, next_s=next_s) for at, pause_s in self.due
-        )
-
-    @property
-    def known(self) -> int:
-        """How many messages that have not shown yet are known to this process."""
-        return len(self._waiting())
-
-    def _remember(self, delay_s: float) -> None:
-        heapq.heappush(self.due, (self.clock.monotonic() + delay_s, delay_s))
-
-    def _waiting(self) -> Sequence[tuple[float, float]]:
-        while self.due and self.due[0][0] < self.clock.monotonic() - _LATE_S:
-            heapq.heappop(self.due)
-        return self.due
+_SHORT_POLLS = 4
+"""After this many receives that did not wait comes one that does: a short poll may miss a message, also again."""
+UNREADABLE_S = 290
+"""When a message shows again if its record or document cannot be read: shortly before a tick begins."""
 
 
 @dataclass
@@ -149,6 +92,9 @@ class Tick:
     backlog: WatchedQueue
     clock: Clock
     polls_per_second: int
+    first_polls: FirstPolls
+    idle_receives: Iterator[int] = field(default_factory=itertools.count)
+    """Numbers the receives for which no work was expected, in all ticks of this process."""
 
     async def run(self, seconds: float, cut_off_at: float | None = None) -> TickReport:
         """Handle the messages that are due, taking on new ones for at most `seconds`; then finish those in hand.
@@ -195,7 +141,7 @@ class Tick:
             is_due = self.clock.monotonic() >= backlog_at
             room = await self.governor.room() if is_due else 0
             most = max(room, sample) if is_due else 0
-            wait_s = 1 if hand.tasks or self._expects_messages() else 0
+            wait_s = 1 if hand.tasks or self._expects_messages() else self._idle_wait_s()
             batches = await asyncio.gather(pending.receive(MAX_IN_HAND, wait_s), backlog.receive(most, wait_s))
             if is_due:
                 sample, backlog_at = 0, self.clock.monotonic() + (0.0 if batches[1] else BACKLOG_EVERY_S)
@@ -204,6 +150,7 @@ class Tick:
             for inflow, batch in zip((pending, backlog), batches, strict=True):
                 hand.take(inflow.queue, batch)
             await hand.has_room()
+            self.first_polls.note_new()
             if not hand.tasks and not self._should_stay(stop_at, next_at):
                 break
 
@@ -212,21 +159,27 @@ class Tick:
         is_under_way = self.governor.in_flight > 0 or self.governor.last_read.others_wait
         return self.governor.open_runs != 0 or is_under_way or self.pending.known > 0 or self.backlog.known > 0
 
+    def _idle_wait_s(self) -> int:
+        """How long to wait for messages where none are expected: not at all, but for a second every fifth time."""
+        return int(next(self.idle_receives) % (_SHORT_POLLS + 1) == _SHORT_POLLS)
+
     def _should_stay(self, stop_at: float, next_at: float) -> bool:
         """Whether something is due that should not wait for the next tick.
 
-        Messages of other processes are not known here. If more generations are in flight than messages are known, the
-        newest one may be due for its first poll.
+        Messages of other processes are not known here, but what they have just started is in the counters.
         """
         left_s, next_s = stop_at - self.clock.monotonic(), next_at - self.clock.monotonic()
-        if self.backlog.shows_within(SOON_S) or self.pending.is_worth_staying(left_s, next_s):
-            return True
-        newest_s = self.governor.newest_poll_s() if self.governor.in_flight > self.pending.known else None
-        return newest_s is not None and is_worth_staying(newest_s, newest_s, left_s=left_s, next_s=next_s)
+        return (
+            self.backlog.shows_within(SOON_S)
+            or self.pending.is_worth_staying(left_s, next_s)
+            or self.first_polls.is_worth_staying(left_s, next_s)
+        )
 
     async def handle(self, queue: Queue, received: Received, tick: TickState, report: TickReport) -> None:
         """Handle one message. A failure is logged and counted, and the message is left to come back."""
         try:
+            if queue is self.pending:
+                self._note_met(received)
             await self.checker.handle(queue, received, tick)
             report.handled += 1
         except UnreadableError as error:
@@ -237,6 +190,11 @@ class Tick:
             logger.exception("message left to come back", extra={"receives": received.receives})
             with suppress(BackburnerError):
                 await self.setbacks.note(received, error)
+
+    def _note_met(self, received: Received) -> None:
+        """Note that a run's message has come: from now on `pending` knows when it shows again."""
+        with suppress(MessageError):
+            self.first_polls.met(decode(received.body).name)
 
     async def _set_aside(self, queue: Queue, received: Received, error: UnreadableError) -> None:
         """Report an object that somebody must repair first, and postpone its message for longer."""

@@ -263,11 +263,6 @@ class Governor:
         """When to poll a new generation of a model first."""
         return first_poll_s(self.usual_s(model))
 
-    def newest_poll_s(self) -> float | None:
-        """The shortest time to the first poll among the generations reserved last; None if there are none."""
-        models = {noted.model for noted in self.last_read.reserved.values() if noted.slots}
-        return min(map(self.first_poll_s, models), default=None)
-
     async def _quietly(
         self, change: Change[None], *, needed: NeededRecords = lambda _: (), name: str | None = None
     ) -> None:

@@ -13,10 +13,15 @@ MAX_POLL_S = 300.0
 _FIRST_SHARE, _SHARE, _UNKNOWN_SHARE = 1 / 2, 1 / 8, 1 / 5
 MAX_HIDING_S = 36_000.0
 """A received message is hidden for at most this long; a queue allows 12 hours."""
-MAX_WAIT_S = 120.0
+LATE_S = 2.0
+"""A message may be received this much later than it shows."""
+MAX_WAIT_S = 110.0
 """A segment of a batch asks for slots at least this often."""
-PROBE_S = 60.0
-"""How often a provider that refuses every call is tried again."""
+PROBE_S = 50.0
+"""How soon a provider that refuses every call is tried again, by the next tick. All fixed pauses of about a minute or
+more are ten seconds short of whole minutes: what shows just after a tick has begun may wait for the one after it."""
+MAX_VISIT_S = 50.0
+"""A run that waits for other runs is visited at least this often."""
 RANDOM = random.Random()  # noqa: S311 - spreads load, keeps no secret
 """The one source of jitter, so that a test can seed it."""
 
@@ -84,7 +89,7 @@ def ask_again_s(waited_s: float, min_s: float) -> float:
 
 
 def probe_s(hint_s: float | None = None) -> float:
-    """When to try a provider again that refuses every call: in a minute, or at its hint, up to 5 minutes."""
+    """When to try a provider again that refuses every call: at the next tick, or at its hint, up to 5 minutes."""
     return max(PROBE_S, min(MAX_POLL_S, hint_s or 0.0))
 
 

@@ -13,7 +13,7 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
-from backburner.capacity.timing import next_poll_s
+from backburner.capacity.timing import MAX_VISIT_S, next_poll_s
 from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError
 from backburner.jobs.plan import CannotRun, InParts, OfLines, OneGeneration, Planner
@@ -26,8 +26,6 @@ from backburner.outcome.answers import Answer, Answers, reused
 from backburner.outcome.finish import Finisher
 
 logger = logging.getLogger(__name__)
-
-_MAX_LOOK_S = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +55,7 @@ class Reuser:
                 await self.finisher.done(_with_answer(record, answer), answer.text)
                 return DONE
         if await self.answers.is_coming(record):
-            return Next(min(_MAX_LOOK_S, next_poll_s(held.age_s)), held)
+            return Next(min(MAX_VISIT_S, next_poll_s(held.age_s)), held)
         has_failed = record.reuses is not None and await self.answers.has_failed(record.reuses)
         another = None if has_failed else await self.answers.claim(record)
         if another is not None:

@@ -1,12 +1,14 @@
 """The journal: one line per run that this process ended; those of a tick are written together.
 
-It is an index for reports, never the truth: a tick that dies loses its lines, and they are rebuilt from the records.
+It is an index for reports, never the truth: a process that dies loses its lines, and they are rebuilt from the records.
+A tick that is cut off loses none: the next one in its process writes them.
 """
 
 import logging
 import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
@@ -22,6 +24,8 @@ from backburner.provider.answers import Usage
 logger = logging.getLogger(__name__)
 
 L = TypeVar("L")
+_MAX_UNCONFIRMED = 4
+"""So many writes that may have failed are kept to be repeated."""
 MAX_LINES = 500
 """A long tick writes its lines early once it has this many, and forgets them: a line takes about 1 KB of memory."""
 
@@ -96,6 +100,8 @@ class Journal:
     """Called with each line when it is noted: for whoever shows every document."""
     _ended: EndedRuns = field(default_factory=EndedRuns)
     _unwritten: list[Line] = field(default_factory=list)
+    _unconfirmed: dict[str, bytes] = field(default_factory=dict)
+    """Objects by key: one is written under the same name again, so no line is ever counted twice."""
 
     async def note(self, record: JobRecord) -> None:
         """Add the line of a run that this process has just committed."""
@@ -113,22 +119,39 @@ class Journal:
         return ended
 
     async def write_noted(self) -> None:
-        """Write the lines not written yet; if the store refuses, only lines of the index are lost, no job."""
+        """Write the lines not written yet. If the store refuses, they are written next time: no job fails for them."""
         lines, self._unwritten = self._unwritten, []
-        if not lines:
-            return
+        new = {self._new_key(): _encoded(lines)} if lines else {}
+        due, self._unconfirmed = self._unconfirmed | new, {}
         try:
-            await self.write(lines)
-        except (ConflictError, RetryLaterError) as error:
-            logger.warning("journal not written", extra={"lines": len(lines), "error": str(error)})
+            for key in list(due):
+                await self._put(key, due[key])
+                del due[key]
+        except RetryLaterError as error:
+            logger.warning("journal not written", extra={"objects": len(due), "error": str(error)})
+        finally:  # also if it was cut off
+            self._unconfirmed |= due
+            for key in list(self._unconfirmed)[:-_MAX_UNCONFIRMED]:
+                del self._unconfirmed[key]
 
     async def write(self, lines: list[Line]) -> str:
         """Write lines under a new name. Returns the key."""
-        now = self.clock.now()
-        key = f"{JOURNAL}{now:%Y-%m-%d}/{now:%H%M%S}-{secrets.token_hex(6)}.jsonl"
-        body = b"".join(msgspec.json.encode(line) + b"\n" for line in lines)
-        await self.bucket.put(key, body, match=ABSENT, content_type="application/x-ndjson")
+        key = self._new_key()
+        await self._put(key, _encoded(lines))
         return key
+
+    def _new_key(self) -> str:
+        now = self.clock.now()
+        return f"{JOURNAL}{now:%Y-%m-%d}/{now:%H%M%S}-{secrets.token_hex(6)}.jsonl"
+
+    async def _put(self, key: str, body: bytes) -> None:
+        """Write an object, unless it is there: then an earlier write succeeded whose answer was not seen."""
+        with suppress(ConflictError):
+            await self.bucket.put(key, body, match=ABSENT, content_type="application/x-ndjson")
+
+
+def _encoded(lines: list[Line]) -> bytes:
+    return b"".join(msgspec.json.encode(line) + b"\n" for line in lines)
 
 
 def lines_in(body: bytes, kind: type[L]) -> Iterator[L]:

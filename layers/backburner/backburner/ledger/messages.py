@@ -47,6 +47,11 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """With it, a generation that still runs is polled without reading its record."""
 
     @property
+    def name(self) -> str:
+        """`<job_id>.<run>` of its run, as the counters name it."""
+        return f"{self.job}.{self.run}"
+
+    @property
     def receives_before(self) -> int:
         """How often earlier messages were received that the record does not count yet."""
         return self.look.receives if self.look else 0

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from backburner.batch.finish_batch import BatchFinisher
 from backburner.capacity.governor import Governor
-from backburner.capacity.timing import next_poll_s
+from backburner.capacity.timing import MAX_VISIT_S, next_poll_s
 from backburner.errors import JobError, Reason
 from backburner.ledger.keys import output_location
 from backburner.ledger.ledger import Committed, Ledger, Open
@@ -32,7 +32,6 @@ from backburner.split.merge import end_of, total
 from backburner.split.part_store import PartStore
 
 _OPENED_S = 2.0
-_MAX_LOOK_S = 60.0
 _SOONER = 6
 """When few parts are left, the run is visited up to so many times as often, since its result waits for that alone."""
 
@@ -116,7 +115,7 @@ class ParentRunner:
         jobs = self.current_jobs.jobs_of_parts(record)
         under_way = [part for part in missing if await self.canceller.cancel(jobs[part.key], part.run)]
         if under_way:
-            return Next(min(_MAX_LOOK_S, next_poll_s(held.age_s)), held)
+            return Next(min(MAX_VISIT_S, next_poll_s(held.age_s)), held)
         ended = await self._with_ends(record)
         reason = record.cancelled_for or Reason.CANCELLED
         if superseded:
@@ -154,7 +153,7 @@ def look_s(age_s: float, parts: int, left: int) -> float:
     """When to check on the parts again: in half the time that the rest takes, if parts go on ending as before."""
     usual_s = next_poll_s(age_s)
     half_s = age_s * left / (parts - left) / 2 if left < parts else math.inf
-    return min(_MAX_LOOK_S, usual_s, max(_OPENED_S, usual_s / _SOONER, half_s))
+    return min(MAX_VISIT_S, usual_s, max(_OPENED_S, usual_s / _SOONER, half_s))
 
 
 def _end_of(level: int, number: int, part: Part, committed: Committed, *, is_batch: bool) -> PartEnd | None:

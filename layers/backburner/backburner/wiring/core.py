@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from backburner.capacity.first_polls import FirstPolls
 from backburner.capacity.governor import Governor
 from backburner.jobs.carry_out import Retrier
 from backburner.jobs.check import Checker
@@ -196,6 +197,7 @@ class _Builder(Foundation):
             backlog=self.backlog,
             clock=self.ports.clock,
             polls_per_second=self.settings.polls_per_second,
+            first_polls=FirstPolls(governor=self.governor, clock=self.ports.clock),
         )
 
     def _notifier(self) -> Notifier:

@@ -30,7 +30,7 @@ from backburner.ports import Bucket, Channel, Clock, Extractor, Generator, Queue
 from backburner.settings import Settings
 from backburner.split.divide import Divider
 from backburner.split.part_store import PartStore
-from backburner.tick import WatchedQueue
+from backburner.watched_queue import WatchedQueue
 
 MAX_CREATES = 32
 """How many creates one process runs at once, so at most this many ids are lost if it dies (DESIGN section 1)."""
