@@ -128,10 +128,10 @@ def test_deep_pages_are_read_to_the_bottom(begin: str, end: str, depth: int) -> 
 
 def test_too_deep_pages_are_refused_at_once() -> None:
     """The parser would take minutes."""
-    begun = time.monotonic()
+    begun = time.process_time()
     with pytest.raises(JobError, match="elements nested deeper than 10000"):
         markdown_of("<div>" * 200_000 + "deep")
-    assert time.monotonic() - begun < 5
+    assert time.process_time() - begun < 5
 
 
 def test_the_charset_is_read_as_browsers_do() -> None:
@@ -149,9 +149,9 @@ def test_the_charset_is_read_as_browsers_do() -> None:
 
 def test_merged_cells_without_end_take_no_time() -> None:
     """The grid is given up where it would be millions of places; every text is kept."""
-    begun = time.monotonic()
+    begun = time.process_time()
     assert page("<table>" + "<tr><td colspan=1000 rowspan=60000>x" * 2000 + "</table>").count("x") == 2000
-    assert time.monotonic() - begun < 10
+    assert time.process_time() - begun < 10
 
 
 def test_a_charset_may_be_declared_late() -> None:

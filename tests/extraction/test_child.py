@@ -6,7 +6,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 
 from backburner.adapters import extraction
 from backburner.adapters.extraction import ChildExtractor
+from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError, Reason
 from support.depth import depth
 
@@ -24,36 +26,47 @@ from .conftest import Extract
 SECRETS = {"AWS_SECRET_ACCESS_KEY": "secret-1", "AWS_SESSION_TOKEN": "secret-2", "OPENAI_API_KEY": "secret-3"}
 
 
-Program = Callable[[str], None]
+class Program:
+    """Another program in the child's place. A pipe tells what it writes to `told`, and when it and its own are gone."""
+
+    def __init__(self, folder: Path) -> None:
+        self._pipe = folder / "told"
+        self._package = folder / "backburner" / "extraction"
+        self._package.mkdir(parents=True)
+        (self._package.parent / "__init__.py").touch()
+        (self._package / "__init__.py").touch()
+        os.mkfifo(self._pipe)
+        self._told = os.open(self._pipe, os.O_RDONLY | os.O_NONBLOCK)
+
+    def __call__(self, code: str) -> None:
+        """Put it there."""
+        (self._package / "__main__.py").write_text(f"told = open({str(self._pipe)!r}, 'wb', 0)\n{code}")
+
+    def told(self) -> bytes | None:
+        """What it has written; None if it lives and has written nothing, empty if nobody lives who could."""
+        with suppress(BlockingIOError):
+            return os.read(self._told, 1000)
+        return None
+
+    def is_gone(self) -> bool:
+        """Whether it has ended, and whatever it has started: at most in half a minute."""
+        end_s = time.monotonic() + 30
+        while (told := self.told()) != b"" and time.monotonic() < end_s:
+            time.sleep(0.01)
+        return told == b""
+
+    def close(self) -> None:
+        """Close the pipe."""
+        os.close(self._told)
 
 
 @pytest.fixture
-def program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Program:
-    """Put another program in the child's place."""
-
-    def write(code: str) -> None:
-        package = tmp_path / "backburner" / "extraction"
-        package.mkdir(parents=True)
-        (package.parent / "__init__.py").touch()
-        (package / "__init__.py").touch()
-        (package / "__main__.py").write_text(code)
-        monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
-
-    return write
-
-
-def children() -> list[str]:
-    """Processes that read documents and were started here."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            line = (folder / "cmdline").read_bytes().decode().replace("\0", " ")
-            parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
-        except OSError:
-            continue
-        if "backburner.extraction" in line and int(parent) == os.getpid():
-            found.append(line)
-    return found
+def program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Program]:
+    """Where a test puts the program that it wants in the child's place."""
+    made = Program(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    with closing(made):
+        yield made
 
 
 @pytest.mark.parametrize(
@@ -80,7 +93,7 @@ def test_a_child_over_its_bounds_fails_its_document_alone(
         return (await replace(extractor, limit_s=60.0, memory_bytes=2**29).extract(corpus.pdf(), "a.pdf")).text
 
     assert corpus.SENTENCES[0] in asyncio.run(story())
-    assert children() == []
+    assert program.is_gone()
 
 
 @pytest.mark.parametrize("ending", ["SIGSEGV", "SIGBUS"])
@@ -114,36 +127,38 @@ def test_no_credential_reaches_a_child(monkeypatch: pytest.MonkeyPatch, program:
     assert "secret" not in json.dumps([arguments, environment])
 
 
-def test_a_cancelled_parent_leaves_no_child() -> None:
-    """The whole group is killed before the cancellation continues."""
+def test_a_cancelled_parent_leaves_no_child(program: Program) -> None:
+    """The child has ended before the cancellation continues; and what it has started ends with it."""
+    program("import os, time; os.fork() or told.write(b'%d\\n' % os.getppid()); time.sleep(600)")
 
-    async def story() -> None:
-        reading = asyncio.create_task(ChildExtractor().extract(corpus.pdf(300), "a.pdf"))
-        while not children():
+    async def story() -> int:
+        reading = asyncio.create_task(ChildExtractor(limit_s=300.0).extract(corpus.pdf(), "a.pdf"))
+        while not (told := program.told()):
+            assert not reading.done(), reading.result()
             await asyncio.sleep(0.01)
         reading.cancel()
         with pytest.raises(asyncio.CancelledError):
             await reading
+        return int(told)
 
-    asyncio.run(story())
-    assert children() == []
+    child = asyncio.run(story())
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)
+    assert program.is_gone()
 
 
-def test_children_wait_for_each_other() -> None:
+def test_children_wait_for_each_other(program: Program, tmp_path: Path) -> None:
     """No more than one at a time, however many documents come at once."""
-    most = 0
+    program(
+        f"import os, time; taken = {str(tmp_path / 'taken')!r}; os.mkdir(taken); time.sleep(0.1); os.rmdir(taken)\n"
+        "print('{\"size_bytes\": 5}'); print('alone', end='')"
+    )
 
-    async def story() -> list[str]:
-        nonlocal most
+    async def story() -> list[Extracted]:
         extractor = ChildExtractor()
-        work = asyncio.gather(*(extractor.extract(corpus.epub(), "a.epub") for _ in range(3)))
-        while not work.done():
-            most = max(most, len(children()))
-            await asyncio.sleep(0.01)
-        return await work
+        return await asyncio.gather(*(extractor.extract(corpus.epub(), "a.epub") for _ in range(3)))
 
-    assert len(set(asyncio.run(story()))) == 1
-    assert most == 1
+    assert [one.text for one in asyncio.run(story())] == ["alone"] * 3
 
 
 @pytest.mark.usefixtures("in_child")

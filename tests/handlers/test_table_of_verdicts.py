@@ -22,13 +22,23 @@ from .rows import CAP, DEADLINE, LOST, PAUSES, ROWS, Row
 MAX_TICKS = 40
 
 
-def _submitted(world: WarmDeployment, rows: list[Row]) -> WarmDeployment:
-    """All rows uploaded, in one event."""
+def _uploaded(world: WarmDeployment, rows: list[Row]) -> WarmDeployment:
+    """All rows with their recipes; no event yet."""
     for row in rows:
         world.recipe(row.name, f"model: stand-in/{row.behaviour}\n{row.front}\nprice: {{input: 1, output: 2}}")
         world.upload(row.key, row.text)
-    world.submit(*(row.key for row in rows))
     return world
+
+
+def _submit_in_turn(world: WarmDeployment, rows: list[Row]) -> None:
+    """Submit each as if nothing were paused, so that it has its create; then let all be paused that they paused."""
+    paused: dict[str, Any] = {}
+    for row in rows:
+        world.submit(row.key)
+        pauses = world.pauses().items()
+        paused |= {name: one for name, one in pauses if name not in paused or not one.get("any_call_lifts")}
+        world.open_tap()
+    world.pause(paused)
 
 
 def _outcome(world: WarmDeployment, row: Row) -> Any:
@@ -59,7 +69,8 @@ def _outcome(world: WarmDeployment, row: Row) -> Any:
 
 def _by_the_half_minute(new_world: NewWorld, rows: list[Row]) -> Any:
     """The outcomes of some rows of the first table, and what is left over of them."""
-    world = _submitted(new_world(), rows)
+    world = _uploaded(new_world(), rows)
+    world.submit(*(row.key for row in rows))
     for _ in range(MAX_TICKS):
         world.tick(2)
         if not world.open_records():
@@ -77,7 +88,8 @@ def _by_the_half_minute(new_world: NewWorld, rows: list[Row]) -> Any:
 
 def _by_the_minute(new_world: NewWorld, rows: list[Row]) -> Any:
     """The outcomes of the second table, and its pauses after the first answer."""
-    world = _submitted(new_world(), rows)
+    world = _uploaded(new_world(), rows)
+    _submit_in_turn(world, rows)
     world.later(2)
     world.tick()
     early = {row.key: world.open_records(row.key) for row in rows}

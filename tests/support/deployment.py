@@ -91,6 +91,16 @@ class Deployment:
         """Let the last sweep have ended now, so that none is due for an hour."""
         self.upload("ledger/governor.json", json.dumps({"last_sweep": datetime.now(UTC).isoformat()}))
 
+    def pauses(self) -> dict[str, Any]:
+        """What is paused, by the names of models."""
+        pauses: dict[str, Any] = json.loads(self.text("ledger/governor.json") or "{}").get("pauses", {})
+        return pauses
+
+    def pause(self, pauses: Mapping[str, Any]) -> None:
+        """Pause as `pauses` had it before."""
+        governor = json.loads(self.text("ledger/governor.json") or "{}")
+        self.upload("ledger/governor.json", json.dumps(governor | {"pauses": pauses}))
+
     def open_tap(self, bad_creates: int = 0) -> None:
         """Forget the bad creates, all or but so many, and whatever was paused for them."""
         governor = json.loads(self.text("ledger/governor.json") or "{}")

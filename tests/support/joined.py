@@ -12,9 +12,9 @@ with socket.socket(socket.AF_UNIX) as server:
     began_s = time.monotonic()
     while True:
         try:
-            server.connect(sys.argv[1])
+            server.connect(f"\0{sys.argv[1]}")
             break
-        except FileNotFoundError:  # the server has only just been started
+        except ConnectionRefusedError:  # the server has only just been started
             if time.monotonic() > began_s + _LIMIT_S:
                 raise
             time.sleep(0.01)

@@ -7,9 +7,9 @@ import os
 import select
 import signal
 import socket
+import struct
 import sys
 import threading
-from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -21,16 +21,20 @@ _MAX_WAITING = 64
 _LIMIT_S = 5.0
 
 
-def serve(address: str, *tests: str) -> None:
+def serve(name: str, *tests: str) -> None:
     """Fork workers until the standard input ends: with the process that started this one."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the workers stop, and then who started this
     workers = []
-    with _listening(address) as listener:
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            pytest.main(["--collect-only", "-q", *tests])
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f"\0{name}")
+        listener.listen(_MAX_WAITING)
+        _collect(*tests)
         _build()
         while listener in select.select([listener, sys.stdin], [], [])[0]:
             joined = listener.accept()[0]
+            if not _is_ours(joined):
+                joined.close()
+                continue
             if (worker := os.fork()) == 0:
                 listener.close()
                 _work(joined)
@@ -41,13 +45,19 @@ def serve(address: str, *tests: str) -> None:
         os.waitpid(worker, 0)
 
 
-def _listening(address: str) -> socket.socket:
-    """A socket that can be joined as soon as it has its name."""
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(f"{address}.new")
-    listener.listen(_MAX_WAITING)
-    Path(f"{address}.new").rename(address)
-    return listener
+def _collect(*tests: str) -> None:
+    """Import the tests. The options of the environment are for the workers: `-n` would start workers here."""
+    options = os.environ.pop("PYTEST_ADDOPTS", None)
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        pytest.main(["--collect-only", "-q", "-p", "no:cacheprovider", *tests])
+    if options is not None:
+        os.environ["PYTEST_ADDOPTS"] = options
+
+
+def _is_ours(joined: socket.socket) -> bool:
+    """Whether this user joined: a name without a file can be joined by anybody on this machine."""
+    credentials = joined.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    return struct.unpack("3i", credentials)[1] == os.getuid()
 
 
 def _build() -> None:

@@ -8,10 +8,10 @@ differs: a worker collects the tests anew, from modules that are there, and repo
 """
 
 import os
+import secrets
 import shlex
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -23,19 +23,17 @@ _SERVER = "import sys; from support.worker_server import serve; serve(*sys.argv[
 def warm(config: pytest.Config) -> None:
     """Let xdist start forks as its workers, if it starts any here, and nothing counts the lines that are run."""
     specs = config.getoption("tx", None) or []
-    is_worker = hasattr(config, "workerinput")
-    if sys.platform != "linux" or is_worker or {*specs} != {"popen"} or config.getoption("cov_source", None):
+    starts_none = hasattr(config, "workerinput") or config.getoption("collectonly", False)
+    if sys.platform != "linux" or starts_none or {*specs} != {"popen"} or config.getoption("cov_source", None):
         return
-    folder = tempfile.TemporaryDirectory(prefix="workers-")
-    address = str(Path(folder.name) / "socket")
+    name = f"workers-{secrets.token_hex(16)}"  # no file, so nothing is left of it, however this process ends
     path = os.pathsep.join(filter(None, (str(_JOINED.parents[1]), os.environ.get("PYTHONPATH"))))
-    command = [sys.executable, "-c", _SERVER, address, *config.args]
+    command = [sys.executable, "-c", _SERVER, name, *config.args]
     server = subprocess.Popen(command, stdin=subprocess.PIPE, env={**os.environ, "PYTHONPATH": path})
-
-    def end() -> None:
-        server.communicate()
-        folder.cleanup()
-
-    config.add_cleanup(end)
-    python = shlex.join([sys.executable, "-I", "-S", str(_JOINED), address])
+    config.add_cleanup(lambda: _end(server))
+    python = shlex.join([sys.executable, "-I", "-S", str(_JOINED), name])
     config.option.tx = [f"popen//python={python}"] * len(specs)
+
+
+def _end(server: "subprocess.Popen[bytes]") -> None:
+    server.communicate()

@@ -15,10 +15,11 @@ from support.workers import warm
         {"tx": []},
         {"tx": ["popen", "popen"], "cov_source": ["backburner"]},  # what is imported must be counted where it is run
         {"tx": ["popen", "ssh=elsewhere"]},
+        {"tx": ["popen", "popen"], "collectonly": True},  # as the server does itself, which must not start another
     ],
 )
 def test_what_cannot_be_forked_is_started_by_xdist(options: dict[str, Any]) -> None:
-    """No workers, workers that count lines, and workers elsewhere."""
+    """No workers, workers that count lines, workers elsewhere, and none that are needed."""
     config = SimpleNamespace(option=SimpleNamespace(**options), getoption=options.get)
     warm(cast("pytest.Config", config))
     assert vars(config.option) == options
