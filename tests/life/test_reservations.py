@@ -381,6 +381,23 @@ def test_a_run_that_is_claimed_after_its_end_leaves_nothing_among_the_sums(tidy)
     assert (counters.held, counters.tokens, counters.settled) == (Totals(), 5, [])
 
 
+def test_a_settled_run_that_reserves_again_books_only_what_it_uses_since():
+    """Its first record was left behind, and a process that does not know of the end starts another attempt."""
+    counters, limits = Counters(), Limits(max_in_flight=3, submits_per_minute=9)
+    wanted = Reservation(model="m", tokens=9)
+    first = reservations.reserve(counters, limits, START, "job.1", replace(wanted, holder="1"), behind_others=False)
+    reservations.settle(counters, START, "job.1", recorded=first, tokens=5, cost=0.0)
+    again = replace(wanted, holder="2", booked_tokens=5)
+    again = reservations.reserve(counters, limits, START, "job.1", again, recorded=first, behind_others=False)
+    reservations.settle(counters, START, "job.1", recorded=first, tokens=5, cost=0.0)
+    assert (counters.held, counters.tokens) == (Totals(), 5)
+    again = replace(wanted, holder="3", booked_tokens=5)
+    again = reservations.reserve(counters, limits, START, "job.1", again, recorded=first, behind_others=False)
+    for _ in range(2):
+        reservations.settle(counters, START, "job.1", recorded=again, tokens=12, cost=0.0)
+    assert (counters.held, counters.tokens, counters.settled) == (Totals(), 12, ["job.1"])
+
+
 def test_a_lost_claim_does_not_take_back_what_another_process_uses():
     """An event comes again for a run that waits, and the checker starts the run under what that event reserved."""
     counters, limits = Counters(), Limits(max_in_flight=3, submits_per_minute=9)

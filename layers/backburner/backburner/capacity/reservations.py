@@ -63,14 +63,23 @@ def reserve(
     """Hold a reservation for a run, or say why not. A run that already holds one keeps it.
 
     Returns what the run holds now, for its record. `wanted.holder` is a new id; `own_ids` are the ids of this process's
-    earlier tries, which may have succeeded although their answers were lost.
+    earlier tries, which may have succeeded although their answers were lost. `wanted` says as booked what the run has
+    used so far: if the run was settled before, that is true.
     """
     move_windows(counters, now)
     holds, base = _held(counters, name, recorded)
     is_noted = holds is not None and holds is not base
     is_shared = isinstance(holds, NotedReservation) and is_noted and (holds.is_shared or holds.holder not in own_ids)
+    if name not in counters.settled:
+        wanted = replace(wanted, booked_tokens=0, booked_cost=0.0)
     if holds is not None:
-        wanted = replace(wanted, unsettled_tokens=holds.unsettled_tokens, unsettled_cost=holds.unsettled_cost)
+        wanted = replace(
+            wanted,
+            booked_tokens=holds.booked_tokens,
+            booked_cost=holds.booked_cost,
+            unsettled_tokens=holds.unsettled_tokens,
+            unsettled_cost=holds.unsettled_cost,
+        )
         if is_noted:  # its record may still be on its way: any process that writes it uses the same id
             wanted = replace(wanted, holder=holds.holder)
     if holds is None or not holds.slots:
@@ -132,6 +141,7 @@ def release(
         return plain(holds)  # given back already
     if holds is None or holds.holder != holder:
         return None
+    bill = replace(bill, booked_tokens=holds.booked_tokens, booked_cost=holds.booked_cost)
     if holds is not base:  # keep the id that its record may carry
         bill = replace(bill, holder=holds.holder)
     _note(counters, name, bill, base)
@@ -147,11 +157,18 @@ def settle(
     tokens: int,
     cost: float,
 ) -> None:
-    """Book what a finished run used and release what it holds, once: its name is kept until its record is gone."""
+    """Book what a finished run used and release what it holds, once: its name is kept until its record is gone.
+
+    A job that failed, was replaced and is uploaded again is run under the same name, perhaps while that is still kept.
+    Its record then carries a note that was made after the settlement, and what it has used since is booked as well.
+    """
     move_windows(counters, now)
     if name in counters.settled:
-        _forget(counters, name)
-        return
+        if not _is_run_again(counters, name, recorded):
+            _forget(counters, name)
+            return
+        counters.settled.remove(name)
+        recorded = None  # only noted so far: a note for a settled run is never folded
     holds, base = _held(counters, name, recorded)
     if holds is None and not tokens and not cost:
         return
@@ -163,6 +180,12 @@ def settle(
         cost - (holds.booked_cost if holds else 0.0),
     )
     counters.settled.append(name)
+
+
+def _is_run_again(counters: Counters, name: str, recorded: Reservation | None) -> bool:
+    """Whether a settled run's record carries a reservation that was noted after the settlement."""
+    note = noted(counters, name)
+    return note is not None and recorded is not None and recorded.holder == note.holder
 
 
 def withdraw(counters: Counters, name: str, holder: str, state: RecordState) -> None:

@@ -6,12 +6,15 @@ the record, the message in hand comes back; after the record, the guard takes ov
 
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from backburner.capacity.governor import Governor
 from backburner.capacity.limits import Denial, Reservation
 from backburner.capacity.timing import hidden_s
 from backburner.errors import Reason
 from backburner.jobs.create import GenerationCreator
 from backburner.jobs.reuse import Reuser
+from backburner.ledger.changes import booked
 from backburner.ledger.ledger import Ledger, Open
 from backburner.ledger.messenger import DONE, NOT_OURS, Messenger, Next
 from backburner.ledger.records import State
@@ -52,6 +55,8 @@ class Starter:
 
     async def _reserve(self, held: Open, wanted: Reservation) -> Next:
         record = held.record
+        tokens, cost = booked(record, record.own_usage, record.responses)
+        wanted = replace(wanted, booked_tokens=tokens, booked_cost=cost)
         found = await self.governor.reserve(record.name, wanted, recorded=record.counted, behind_others=False)
         if not isinstance(found, Denial):
             return DONE if await self._attempt(held.with_changes(counted=found)) else NOT_OURS
