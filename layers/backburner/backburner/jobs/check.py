@@ -33,6 +33,8 @@ from backburner.split.parent import ParentRunner
 logger = logging.getLogger(__name__)
 
 _VOID_AT_RECEIVE = 3
+_ROUNDED_S = 1.0
+"""A queue's clock may report whole seconds only."""
 DRAWN_LATER_S = 10.0
 """When a message is shown again if this process has no time to draw its pages."""
 MAX_RECEIVES = 500
@@ -168,7 +170,8 @@ class Checker:
     def _may_be_claimed(self, message: Message, received: Received) -> bool:
         """Whether the sender of a run's first message may still live, and claim the run with this ticket."""
         is_first = message.follows is None and message.response_id is None
-        return is_first and received.age_s < self.messenger.lease_s and received.receives < _VOID_AT_RECEIVE
+        is_recent = received.age_s + _ROUNDED_S < self.messenger.lease_s  # a guard never is
+        return is_first and is_recent and received.receives < _VOID_AT_RECEIVE
 
     def _until_void(self, received: Received) -> Next:
         """Show a message that may be early again soon, and a second time when its sender must be dead."""
