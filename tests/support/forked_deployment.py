@@ -27,7 +27,6 @@ from support.proxy import CUT, Proxy, Request, Rule
 
 TIMER = TIMERS["aws"]
 _LIMIT_S = 60
-_LEASE_S = 900
 _MINUTE_S = 60
 _TICK_S, _HURRIED_TICK_S = 1.0, 2.5
 _TIMES_FASTER = 40
@@ -64,7 +63,7 @@ class ForkedDeployment(Deployment):
         self.outside.rule = lambda request: self._judge(request, self.running.base_url)
         through = {name: value.replace(self.endpoint, self.cloud.url) for name, value in self.environment.items()}
         through["OPENAI_BASE_URL"] = f"{self.outside.url}/v1"
-        self.environment = {**through, "BACKBURNER_LEASE_S": str(_LEASE_S), **self.settings}
+        self.environment = {**through, "BACKBURNER_LEASE_S": "900", **self.settings}
 
     def _judge(self, request: Request, upstream: str) -> Any:
         if (act := self.rule(request)) is not None:
@@ -115,7 +114,6 @@ class ForkedDeployment(Deployment):
     def due(self, key: str | None = None) -> None:
         """Let the messages of a document show now, also those that are in the hands of the dead; all if None.
 
-        They are then as old as if a lease had passed: a guard never shows before that.
         A message that brings an id shows before the others of its run: the guard comes a lease later.
         """
         told = [(json.loads(message.body), message) for name in self.queues for message in list(self._messages(name))]
@@ -124,7 +122,6 @@ class ForkedDeployment(Deployment):
             is_first = "response_id" in body or (body["job"], body["run"]) not in with_ids
             if is_first and (key is None or key == self._document_of(body)):
                 message.visible_at = message.delayed_until = 0
-                message.sent_timestamp -= _LEASE_S * 1000
 
     def _document_of(self, message: Any) -> Any:
         """The document that a message is about, also where it drives one of its parts."""

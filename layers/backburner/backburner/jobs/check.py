@@ -33,8 +33,6 @@ from backburner.split.parent import ParentRunner
 logger = logging.getLogger(__name__)
 
 _VOID_AT_RECEIVE = 3
-_ROUNDED_S = 1.0
-"""A queue's clock may report whole seconds only."""
 DRAWN_LATER_S = 10.0
 """When a message is shown again if this process has no time to draw its pages."""
 MAX_RECEIVES = 500
@@ -131,7 +129,7 @@ class Checker:
         """Handle a message without an open record: its run is over or unclaimed, or its sender died before the claim.
 
         The sender may be about to claim the run, and then this is its only message. So it is kept until a lease has
-        passed since it was first received, or since it was sent if the run is over or open under another ticket.
+        passed since it was first received, unless the run is over or open under another ticket.
         """
         committed = await self.ledger.committed(output_location(message.key), message.job)
         if not committed.is_over(message.run):
@@ -141,7 +139,7 @@ class Checker:
             if message.response_id is None and is_its and received.receives < _VOID_AT_RECEIVE:
                 return self._until_void(received)
         if message.response_id is None:
-            return self._until_void(received) if self._may_be_claimed(message, received) else DONE
+            return DONE
         if committed.knows(message.response_id):
             return Next(forget=frozenset({message.response_id} if self.settings.profile.deletes else ()))
         await self.generator.cancel(message.response_id)
@@ -152,26 +150,19 @@ class Checker:
 
         It is early if it follows the record's ticket: its sender has not written the record yet, or died before it
         could. Once a lease has passed since it was first received, the sender must be dead and the message is void; the
-        message that it follows is still there and drives the run. A message that follows none is early as long as its
-        sender may live: it can claim the run once this record is gone.
+        message that it follows is still there and drives the run.
         """
         record, brought = held.record, message.response_id
         follows = message.follows == record.ticket
         if follows and brought is not None and record.state is State.SUBMITTING:
             await self._adopt(held, message, brought)
             return Next(EARLY_S)
-        if (follows and received.receives < _VOID_AT_RECEIVE) or self._may_be_claimed(message, received):
+        if follows and received.receives < _VOID_AT_RECEIVE:
             return self._until_void(received)
         if brought is not None and brought not in record.response_ids:
             logger.warning("generation cancelled: not the record's", extra=log_keys(record) | {"response_id": brought})
             await self.generator.cancel(brought)
         return DONE
-
-    def _may_be_claimed(self, message: Message, received: Received) -> bool:
-        """Whether the sender of a run's first message may still live, and claim the run with this ticket."""
-        is_first = message.follows is None and message.response_id is None
-        is_recent = received.age_s + _ROUNDED_S < self.messenger.lease_s  # a guard never is
-        return is_first and is_recent and received.receives < _VOID_AT_RECEIVE
 
     def _until_void(self, received: Received) -> Next:
         """Show a message that may be early again soon, and a second time when its sender must be dead."""
