@@ -9,6 +9,7 @@ is noted under the run's name, so the next attempt to open the run finds it.
 """
 
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
@@ -32,6 +33,9 @@ from backburner.ports import Bucket, Clock, Stored
 from backburner.settings import Settings
 
 logger = logging.getLogger(__name__)
+
+_LATE_S = 1.0
+"""A claim that comes this long after its message was sent may be too late for it."""
 
 
 class Outcome(StrEnum):
@@ -172,20 +176,17 @@ class Submitter:
             case OneGeneration():
                 return await self._start_or_queue(plan, guard, read_s, behind_others=current.parent is None)
             case InParts(record):
-                ticket = await self.messenger.to_check(record, SOON_S)
-                claim = replace(record, state=State.RUNNING, ticket=ticket)
+                claim, delay_s = replace(record, state=State.RUNNING), SOON_S
             case TakesOver(record):
-                ticket = await self.messenger.to_check(record, 0.0)
-                claim = replace(record, state=State.WAITING, ticket=ticket, waiting_for="reuse")
+                claim, delay_s = replace(record, state=State.WAITING, waiting_for="reuse"), 0.0
             case OfLines(record):
-                ticket = await self.messenger.to_check(record, SOON_S)
-                claim = replace(record, state=State.WAITING, ticket=ticket, waiting_for="turn")
+                claim, delay_s = replace(record, state=State.WAITING, waiting_for="turn"), SOON_S
             case CannotRun(record, reason, message):
                 await self.finisher.fail(record, reason, message)
                 return Outcome.FAILED
             case _:
                 assert_never(plan)
-        return Outcome.CLAIMED if await self.ledger.claim(claim) else Outcome.KNOWN
+        return await self._claim_under_message(claim, delay_s, send=self.messenger.to_check)
 
     async def _start_or_queue(self, plan: OneGeneration, guard: str, read_s: float, *, behind_others: bool) -> Outcome:
         """Start the generation if the governor grants a slot. Parts do not queue behind others: they have waited."""
@@ -202,11 +203,27 @@ class Submitter:
 
     async def _queue(self, record: OpenRecord, denial: Denial) -> Outcome:
         """Claim the run as waiting; the checker starts it when the governor grants a slot."""
-        ticket = await self.messenger.to_start(record, denial.seconds)
-        waiting = replace(record, state=State.WAITING, ticket=ticket, waiting_for=denial.waiting_for)
-        if await self.ledger.claim(waiting) is None:
+        waiting = replace(record, state=State.WAITING, waiting_for=denial.waiting_for)
+        outcome = await self._claim_under_message(waiting, denial.seconds, send=self.messenger.to_start)
+        if outcome is Outcome.CLAIMED:
+            logger.info("job waits", extra=log_keys(record) | {"waiting_for": denial.waiting_for})
+        return outcome
+
+    async def _claim_under_message(
+        self, record: OpenRecord, delay_s: float, *, send: Callable[[OpenRecord, float], Awaitable[str]]
+    ) -> Outcome:
+        """Send the run's first message, which shows after `delay_s`, and claim the run with its ticket.
+
+        If the claim comes so late that the message may have shown, it may be gone: while another process had the run
+        open, and once the run was over, it was void. Then another is sent under the same claim. A crash before that
+        leaves such a record to the sweep.
+        """
+        sent_s = self.clock.monotonic()
+        held = await self.ledger.claim(replace(record, ticket=await send(record, delay_s)))
+        if held is None:
             return Outcome.KNOWN
-        logger.info("job waits", extra=log_keys(record) | {"waiting_for": denial.waiting_for})
+        if self.clock.monotonic() - sent_s >= max(_LATE_S, delay_s - _LATE_S):
+            await self.ledger.rewrite(held.with_changes(ticket=await send(held.record, 0.0)))
         return Outcome.CLAIMED
 
     def _record(self, current: CurrentJob, committed: Committed, run: int) -> OpenRecord:
