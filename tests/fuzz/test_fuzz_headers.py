@@ -31,7 +31,7 @@ def _can_be_waited_for(seconds: float | None) -> None:
     hint = hint_s(seconds)
     assert hint is None or 0 <= hint <= 10**8
     assert 0 < next_poll_s(10.0, hint) <= 300
-    assert 50 <= probe_s(hint) <= 300
+    assert 60 <= probe_s(hint) <= 300
     assert 0 < backoff_s(3, hint) <= 900
     assert 1 <= hidden_s(hint or 0.0) <= MAX_HIDING_S
 

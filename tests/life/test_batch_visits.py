@@ -15,7 +15,7 @@ from backburner.batch.segment_runner import SegmentRunner
 from backburner.capacity.timing import TickState
 from backburner.errors import RetryLaterError
 from backburner.provider.answers import Generation
-from support.fakes import Effect, Killed, Moment, Plan
+from support.fakes import Effect, Hook, Killed, Moment, Plan
 from support.system import System
 
 KEY = "inbox/batch.jsonl"
@@ -47,6 +47,15 @@ def _named(system: System) -> set[str]:
         segment = system.bucket.json(key).get("segment") or {}
         found |= {started[2] for started in segment.get("started", ())}
     return found
+
+
+def _slow_deletes(seconds: float) -> Hook:
+    """Each delete takes so long."""
+
+    async def hook(effect: Effect, moment: Moment) -> None:
+        await asyncio.sleep(seconds if effect.name == "generator.delete" and moment == "before" else 0)
+
+    return hook
 
 
 class _Watch:
@@ -130,10 +139,7 @@ def test_a_tick_is_not_held_up_by_deletes(monkeypatch: pytest.MonkeyPatch) -> No
     system = _small(monkeypatch, BACKBURNER_POLLS_PER_SECOND="100")
     system.generator.default = Plan(runs_s=1.0)
 
-    async def hook(effect: Effect, moment: Moment) -> None:
-        await asyncio.sleep(10.0 if effect.name == "generator.delete" and moment == "before" else 0)
-
-    system.world.hook = hook
+    system.world.hook = _slow_deletes(10.0)
     system.upload(KEY, _lines(400))
     system.run(system.submit(KEY))
     longest = 0.0
@@ -253,7 +259,7 @@ def test_a_line_that_is_being_cancelled_is_not_asked_for_all_the_time(monkeypatc
     for _ in range(3):
         system.run(system.tick())
         system.world.later(10)
-    assert len(looks) < 15
+    assert 0 < len(looks) < 15
 
 
 def test_slow_deletes_do_not_cut_a_tick_short(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -261,10 +267,7 @@ def test_slow_deletes_do_not_cut_a_tick_short(monkeypatch: pytest.MonkeyPatch) -
     system = _small(monkeypatch, BACKBURNER_POLLS_PER_SECOND="100")
     system.generator.default = Plan(runs_s=1.0)
 
-    async def hook(effect: Effect, moment: Moment) -> None:
-        await asyncio.sleep(5.0 if effect.name == "generator.delete" and moment == "before" else 0)
-
-    system.world.hook = hook
+    system.world.hook = _slow_deletes(5.0)
     system.upload(KEY, _lines(400))
     system.run(system.submit(KEY))
 

@@ -1,7 +1,8 @@
 """What a server of tests needs of HTTP/1.1, in a fraction of the standard library's time.
 
     class Handler(Connection):
-        def answer(self, request: Incoming) -> bytes | None: ...
+        @abstractmethod
+    def answer(self, request: Incoming) -> bytes | None: ...
 
     with serving(Server(("127.0.0.1", 0), Handler)) as address: ...
 
@@ -15,6 +16,7 @@ import socketserver
 import sys
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from email.utils import formatdate
@@ -52,7 +54,7 @@ class Server(socketserver.ThreadingTCPServer):
             super().handle_error(request, client_address)
 
 
-class Connection(socketserver.StreamRequestHandler):
+class Connection(socketserver.StreamRequestHandler, ABC):
     """One connection of a client: many requests, one after the other."""
 
     disable_nagle_algorithm = True
@@ -69,9 +71,9 @@ class Connection(socketserver.StreamRequestHandler):
             if self.is_cut_off or header(request.headers, "connection").lower() == "close":
                 return
 
+    @abstractmethod
     def answer(self, request: Incoming) -> bytes | None:
         """What is sent back; None closes the connection."""
-        raise NotImplementedError
 
     def _next(self) -> Incoming | None:
         first = self.rfile.readline(_MAX_LINE)

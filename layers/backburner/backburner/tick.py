@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 from backburner.capacity.first_polls import FirstPolls
 from backburner.capacity.governor import Governor
 from backburner.capacity.timing import TickState
-from backburner.errors import BackburnerError, MessageError, RetryLaterError, UnreadableError
+from backburner.errors import BackburnerError, RetryLaterError, UnreadableError
 from backburner.jobs.check import Checker
 from backburner.jobs.setbacks import Setbacks
 from backburner.ledger.journal import EndedRuns, Journal
-from backburner.ledger.messages import decode
 from backburner.maintenance.sweep import Sweeper
 from backburner.notifications.delivery import Deliveries
 from backburner.notifications.notifier import NOTIFY_S, Notifier
@@ -178,8 +177,6 @@ class Tick:
     async def handle(self, queue: Queue, received: Received, tick: TickState, report: TickReport) -> None:
         """Handle one message. A failure is logged and counted, and the message is left to come back."""
         try:
-            if queue is self.pending:
-                self._note_met(received)
             await self.checker.handle(queue, received, tick)
             report.handled += 1
         except UnreadableError as error:
@@ -190,11 +187,6 @@ class Tick:
             logger.exception("message left to come back", extra={"receives": received.receives})
             with suppress(BackburnerError):
                 await self.setbacks.note(received, error)
-
-    def _note_met(self, received: Received) -> None:
-        """Note that a run's message has come: from now on `pending` knows when it shows again."""
-        with suppress(MessageError):
-            self.first_polls.met(decode(received.body).name)
 
     async def _set_aside(self, queue: Queue, received: Received, error: UnreadableError) -> None:
         """Report an object that somebody must repair first, and postpone its message for longer."""

@@ -160,9 +160,8 @@ class Governor:
             if name in records and name not in counters.settled:
                 if not records[name].is_open:
                     return  # it was settled before its record was removed
-                if (tokens or cost) and records[
-                    name
-                ].counted != recorded:  # e.g. booked, and claimed again after its end
+                has_changed = records[name].counted != recorded  # e.g. booked, and claimed again after its end
+                if (tokens or cost) and has_changed:
                     raise RetryLaterError(f"the record of {name} has changed meanwhile")
             recorded_now = _recorded(counters, records, name, recorded)
             reservations.settle(counters, now, name, recorded=recorded_now, tokens=tokens, cost=cost)

@@ -17,11 +17,12 @@ LATE_S = 2.0
 """A message may be received this much later than it shows."""
 MAX_WAIT_S = 110.0
 """A segment of a batch asks for slots at least this often."""
-PROBE_S = 50.0
-"""How soon a provider that refuses every call is tried again, by the next tick. All fixed pauses of about a minute or
-more are ten seconds short of whole minutes: what shows just after a tick has begun may wait for the one after it."""
+PROBE_S = 60.0
+"""How often a provider that refuses every call is tried again."""
 MAX_VISIT_S = 50.0
-"""A run that waits for other runs is visited at least this often."""
+"""A run that waits for other runs is visited at least this often. This and other long pauses are ten seconds short of
+whole minutes: what shows just after a tick has begun may wait for the one after it."""
+_MINUTE_S, _MAX_LATE_S = 60.0, 50.0
 RANDOM = random.Random()  # noqa: S311 - spreads load, keeps no secret
 """The one source of jitter, so that a test can seed it."""
 
@@ -75,9 +76,10 @@ def is_worth_staying(shows_s: float, pause_s: float, *, left_s: float, next_s: f
     """Whether a tick should stay for a message that shows in `shows_s`, after a pause of `pause_s` in all (ADR 26).
 
     It should if the message shows before the tick's time is over (`left_s`) and the next tick, due in `next_s`, would
-    be late for it by more than its pause.
+    be late for it by more than its pause. A pause of up to a minute may not become nearly two: there 50 s are too late.
     """
-    return shows_s < left_s and next_s - shows_s > pause_s
+    too_late_s = min(pause_s, _MAX_LATE_S) if pause_s <= _MINUTE_S else pause_s
+    return shows_s < left_s and next_s - shows_s > too_late_s
 
 
 def ask_again_s(waited_s: float, min_s: float) -> float:
@@ -89,7 +91,7 @@ def ask_again_s(waited_s: float, min_s: float) -> float:
 
 
 def probe_s(hint_s: float | None = None) -> float:
-    """When to try a provider again that refuses every call: at the next tick, or at its hint, up to 5 minutes."""
+    """When to try a provider again that refuses every call: in a minute, or at its hint, up to 5 minutes."""
     return max(PROBE_S, min(MAX_POLL_S, hint_s or 0.0))
 
 

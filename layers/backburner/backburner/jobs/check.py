@@ -11,6 +11,7 @@ import logging
 from dataclasses import dataclass, replace
 
 from backburner.batch.segment_runner import SegmentRunner
+from backburner.capacity.first_polls import FirstPolls
 from backburner.capacity.governor import Governor
 from backburner.capacity.timing import TickState, probe_s
 from backburner.errors import MessageError
@@ -57,6 +58,7 @@ class Checker:
     generator: Generator
     drawing: DrawingTurns
     dead: Queue
+    first_polls: FirstPolls
     memory: MemoryBudget
     clock: Clock
     settings: Settings
@@ -71,6 +73,8 @@ class Checker:
             await self.dead.send(dead_letter(str(error), name, received.body, self.clock.now()), 0)
             await queue.delete(received)
             return
+        if queue is self.messenger.pending:
+            self.first_polls.met(message.name)  # from now on the queue knows when it shows again
         step = await self._renewed(await self._step(message, received, tick), message, received)
         if step.after_s is not None:
             await queue.postpone(received, round(step.after_s))

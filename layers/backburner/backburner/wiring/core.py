@@ -168,6 +168,7 @@ class _Builder(Foundation):
             generator=self.ports.generator,
             drawing=DrawingTurns(self.ports.memory, self.ports.clock),
             dead=self.ports.dead,
+            first_polls=FirstPolls(governor=self.governor, clock=self.ports.clock),
             memory=self.ports.memory,
             clock=self.ports.clock,
             settings=self.settings,
@@ -197,7 +198,7 @@ class _Builder(Foundation):
             backlog=self.backlog,
             clock=self.ports.clock,
             polls_per_second=self.settings.polls_per_second,
-            first_polls=FirstPolls(governor=self.governor, clock=self.ports.clock),
+            first_polls=checker.first_polls,
         )
 
     def _notifier(self) -> Notifier:
