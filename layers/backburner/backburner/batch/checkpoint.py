@@ -189,7 +189,8 @@ class SegmentVisit:
 class Checkpointer:
     """Writes what a visit has changed. `forgets` says whether the provider can delete responses.
 
-    The piece with the finished lines is written first, then the record that names it; then the provider's copies go.
+    The piece with the finished lines is written first, then the record that names it; then the provider's copies go,
+    while the visit continues. Copies left by a crash stay until the provider removes them by itself.
     """
 
     bucket: Bucket
