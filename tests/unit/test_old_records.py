@@ -1,8 +1,8 @@
 """Records and messages that an older version wrote are read, and written again with every field as it was.
 
 The samples in `old_records/` were recorded from whole lives of jobs, as commit 333174c wrote them: each kind with as
-many different fields, states and shapes as it had. A field may be added to a record; none may change its name or
-its value.
+many different fields, states and shapes as it had. Those of a reservation have the names that commit c556d6b gave them.
+A field may be added to a record; none may change its name or its value.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from backburner.capacity.limits import Counters, NotedReservation
+from backburner.capacity.limits import Counters, NotedReservation, Reservation
 from backburner.ledger import messages
 from backburner.ledger.journal import Line
 from backburner.ledger.keys import open_run, output_location, superseded_key
@@ -66,6 +66,7 @@ def _counters(body: bytes) -> bytes:
 REWRITE: dict[str, Callable[[bytes], bytes]] = {
     **{kind: _record(record) for kind, record in RECORDS.items()},
     "governor": _counters,
+    "reservation": _as(Reservation),
     "segment": _as(Segment),
     "message": lambda body: messages.decode(body.decode()).encode().encode(),
 }
