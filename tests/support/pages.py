@@ -6,15 +6,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 NOT_OURS = {"node_modules", "dist"}
-REQUIRED = {
-    "BACKBURNER_BUCKET": "bucket",
-    "BACKBURNER_PENDING_QUEUE_URL": "https://queues/pending",
-    "BACKBURNER_BACKLOG_QUEUE_URL": "https://queues/backlog",
-    "BACKBURNER_DEAD_QUEUE_URL": "https://queues/dead",
-    "BACKBURNER_MODEL": "model",
-    "OPENAI_PROJECT_ID": "folder",
-    "OPENAI_API_KEY": "key",
-}
 
 
 def markdown_files() -> list[Path]:

@@ -34,17 +34,6 @@ WITH_DEFAULTS = (
     "sweep_every_s",
     "max_attempts",
 )
-WITH_DEFAULTS = (
-    "max_in_flight",
-    "submits_per_minute",
-    "polls_per_second",
-    "daily_tokens",
-    "daily_cost",
-    "deadline_s",
-    "lease_s",
-    "sweep_every_s",
-    "max_attempts",
-)
 
 
 def configuration() -> dict[str, list[str]]:

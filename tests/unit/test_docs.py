@@ -16,7 +16,6 @@ from backburner.settings import names as settings_names
 from support.pages import ROOT, anchors, links, markdown_files, names_in, rows
 
 PACKAGE = ROOT / "layers/backburner/backburner"
-NOT_OURS = {"node_modules", "dist"}
 DRAWN = {"docs/images/demo.svg": "demo-picture"}
 """Pictures by the target of the Makefile that draws them: until there is one, nothing to look at."""
 KINDS: dict[State, type[JobRecord]] = {
