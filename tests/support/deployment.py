@@ -101,8 +101,8 @@ class Deployment:
         governor = json.loads(self.text("ledger/governor.json") or "{}")
         self.upload("ledger/governor.json", json.dumps(governor | {"pauses": pauses}))
 
-    def open_tap(self, bad_creates: int = 0) -> None:
-        """Forget the bad creates, all or but so many, and whatever was paused for them."""
+    def lift_pauses(self, bad_creates: int = 0) -> None:
+        """Lift all pauses, and set the count of failed creates in a row."""
         governor = json.loads(self.text("ledger/governor.json") or "{}")
         self.upload("ledger/governor.json", json.dumps(governor | {"bad_creates": bad_creates, "pauses": {}}))
 
