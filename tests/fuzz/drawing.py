@@ -1,4 +1,4 @@
-"""How many examples are drawn: few and always the same, or with FUZZ=deep many, and others in every run."""
+"""How many examples are drawn: a few that are always the same, or with FUZZ=deep many, and others in every run."""
 
 import os
 

@@ -25,12 +25,12 @@ DEPTHS = st.integers(0, 120) | st.sampled_from([*range(940, 1000), 5000, 100_000
 
 
 def nested(depth: int, kind: str) -> str:
-    """The text of lists or objects that are in each other."""
+    """The text of nested lists or objects."""
     return "[" * depth + "1" + "]" * depth if kind == "list" else '{"a":' * depth + "1" + "}" * depth
 
 
 def values(names: list[str], words: list[str], leaves: st.SearchStrategy[Any] = ODD) -> st.SearchStrategy[Any]:
-    """JSON of any shape, in which those names and words occur more often than chance has it."""
+    """JSON of any shape in which these names and words occur more often than by chance."""
     return st.recursive(
         leaves | st.sampled_from(words),
         lambda inner: (
