@@ -17,22 +17,22 @@ from support.no_browser import untested
 from support.workers import warm
 
 WITHOUT_NETWORK = ("fuzz", "life", "model", "unit")
-"""Folders whose tests may reach no network."""
+"""Folders whose tests may not use the network."""
 
 ON_ONE_WORKER = (
     *("localcloud/test_main_job.py", "localcloud", "yandex/test_flow.py", "yandex", "template"),
     *("handlers/test_table_of_verdicts.py", "console/test_browser.py", "cli/test_tutorials.py"),
 )
-"""Folders and modules whose tests share what takes long to start: one worker starts it. The first that fits counts."""
+"""Folders and modules whose tests share something slow to start, and so share a worker. The first match counts."""
 
 WAITING, LANES = ("folder", "cli/test_commands.py"), 3
-"""Folders and modules whose tests mostly wait for processes, and how many workers deal with them.
+"""Folders and modules whose tests mostly wait for processes, and how many workers run them.
 
-The others compute meanwhile. If all workers ran such tests at the same time, the processor would be idle.
+The other workers compute meanwhile. If all ran such tests at the same time, the processor would be idle.
 """
 
 EXAMPLES = (40, 100)
-"""How many examples of odd values a test draws in the quick run and in the deep one, unless it says otherwise."""
+"""How many odd values a test tries in the quick run and in the deep one, unless it says otherwise."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -47,13 +47,13 @@ class Step:
     bring: Callable[[str], None] = lambda _: None
     """Brings one document, just before its turn."""
     bring_all: Callable[[list[str]], None] = lambda _: None
-    """Brings many at once, whose messages are hidden till their turn."""
+    """Brings many at once, whose messages stay hidden until their turn."""
     last_swaps: tuple[int, ...] = (2,)
     """Which swap of the counters may be the tick's last."""
     void_messages: int = 0
-    """Messages of steps before, which are deleted at any time."""
+    """Messages of earlier steps, which are deleted at any time."""
     unnamed: set[str] = field(default_factory=set)
-    """Documents whose process died where nobody can tell whether a generation was started."""
+    """Documents whose process died where it is unknown whether a generation was started."""
 
     def die_at_every_effect(self, order: list[str] | None = None, *, least: int = 1, one_in: int = 4) -> None:
         """Let a process complete the step, then die at each of its effects, each time with another document."""

@@ -22,7 +22,7 @@ from support.forks import enter
 TEXT = "text/plain; charset=utf-8"
 RESULT = "results/summary/a/b.txt.md"
 ATTEMPTS = {"BACKBURNER_MAX_ATTEMPTS": "20"}
-"""A run that dies that often in the middle of creates needs them."""
+"""A run that dies so often in the middle of creates needs them."""
 OLD, NEW, LARGE = b"an older text", b"a newer text", b"large " * 100_000
 
 

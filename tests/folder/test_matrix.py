@@ -46,9 +46,9 @@ SCENARIOS: dict[str, tuple[Callable[[FolderWorld], None], int, int]] = {
     "one that fails": (_failing, 1, 24),
     "a batch": (_batch, 3, 16),
 }
-"""What lies in the folder, how many creates are under way at once, and of how many deaths the quick run takes one."""
+"""What is in the folder, how many creates are under way at once, and one in how many deaths the quick run takes."""
 NO_LEASE_S = 60
-"""Nobody waits until a lease has run out: a free lock shows which process has died."""
+"""Too short for a lease to run out: a free lock shows which process has died."""
 
 
 def _outputs(folder: FolderWorld) -> dict[str, Any]:

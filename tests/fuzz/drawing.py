@@ -8,4 +8,4 @@ settings.register_profile("fuzz", settings.get_profile("backburner"), max_exampl
 settings.register_profile("deep", settings.get_profile("backburner"), max_examples=1500, derandomize=False)
 
 fuzzed = settings.get_profile("deep" if os.environ.get("FUZZ") == "deep" else "fuzz")
-"""On each test here; `scripts/fuzz.py` runs rounds of the deep one until its minutes are over."""
+"""Decorates each test here; `scripts/fuzz.py` runs rounds of the deep one until its minutes are over."""

@@ -17,15 +17,15 @@ class Row:
 
     behaviour: str
     reason: str | None
-    """None: done."""
+    """None means done."""
     creates: int = 1
     """Create requests that the provider saw."""
     orphans: int = 0
     front: str = ""
     partial: bool = False
-    """Whether the error record keeps a text."""
+    """Whether the error record has a partial text."""
     says: str = ""
-    """What the error record's message holds."""
+    """What the error record's message must contain."""
 
     @property
     def name(self) -> str:

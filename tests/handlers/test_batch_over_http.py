@@ -23,7 +23,7 @@ WRONG = {
     "invalid_method": lambda number: _full(number) | {"method": "GET"},
     "missing_required_parameter": lambda number: {"custom_id": f"id-{number}", "input": ""},
 }
-"""What is wrong with a line, and such a line; nothing of it is ever sent."""
+"""What may be wrong with a line, each with such a line; none of them is ever sent."""
 PASSING, LASTING = "stand-in/failed-invalid-prompt:1", "stand-in/incomplete-content-filter"
 """Models: the first fails each input once, the second always."""
 

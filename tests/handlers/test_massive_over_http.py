@@ -15,7 +15,7 @@ from .conftest import NewWorld
 
 OVERLAP_TOKENS = 100
 _CHARS_PER_TOKEN = 3
-"""As long as nothing is learnt of a model."""
+"""Before anything is learnt about a model."""
 _PART_OF = re.compile(r"part (\d+) of \d+")
 
 

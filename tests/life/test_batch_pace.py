@@ -13,7 +13,7 @@ KEY = "inbox/batch.jsonl"
 RECORD = "results/batch.jsonl.run.json"
 FAST = {"BACKBURNER_SUBMITS_PER_MINUTE": "100000", "BACKBURNER_POLLS_PER_SECOND": "200"}
 MAX_CALLS = 0.15
-"""How many calls of the store each line of a long batch may take."""
+"""The most store calls that each line of a long batch may take."""
 
 
 def lines(count: int) -> str:

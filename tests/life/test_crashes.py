@@ -88,7 +88,7 @@ SCENARIOS: dict[str, Callable[[System], None]] = {
 
 _IDS = re.compile(r"(resp|batch_req)_[0-9a-f]+")
 AT_ONCE = {"in parts": 3, "in parts, one of which fails": 2, "called too long": 2, "shown in parts": 2, "a batch": 4}
-"""Where more than one create is under way at a time. Their lives are long: every fifth effect is enough."""
+"""Scenarios with several creates under way at a time. Their lives are long, so every fifth effect is enough."""
 
 
 def _life(system: System, deliveries: int = 2) -> None:

@@ -62,7 +62,7 @@ class History:
 
     seed: int
     texts: Callable[[str, str], str] = lambda key, version: f"{key} {version}"
-    """The document that is at a key in one of its versions."""
+    """The document at a key in one of its versions."""
     keys: tuple[str, ...] = tuple(f"inbox/r/d{number}.txt" for number in range(4))
     recipe: str = "Do it."
     system: System = field(default_factory=lambda: System({"BACKBURNER_MAX_ATTEMPTS": "8"}))

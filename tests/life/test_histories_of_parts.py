@@ -16,7 +16,7 @@ MAX_TOKENS = 20
 LINES = 5
 SPLIT = f"---\nsplit: {{max_input_tokens: {MAX_TOKENS}}}\n---\nDo it."
 _MISBEHAVING = 3
-"""Parts or lines of a document that go wrong once."""
+"""The parts or lines of a document that go wrong once."""
 
 
 def body_of(key: str, version: str) -> str:

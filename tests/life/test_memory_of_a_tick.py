@@ -21,9 +21,9 @@ from support.system import System
 
 FEW, MANY = 30, 130
 SMALL = 16
-"""What is kept of so many runs at most, so that a hundred are enough to show what is not limited."""
+"""The most runs of which anything is kept, so that a hundred show what is not limited."""
 _OUTSIDE = (World, FakeBucket, FakeQueue, FakeGenerator, FakeExtractor, FakeClock)
-"""The world keeps everything. So does a process what it was loaded with, its code and its classes."""
+"""The world keeps everything, and a process keeps its own code and classes."""
 _LOADED = (ModuleType, type, FunctionType, FrameType)
 
 

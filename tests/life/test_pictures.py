@@ -138,7 +138,7 @@ def test_more_pages_than_a_part_may_have_are_cut_by_pages_and_merged(count: int)
 
 
 MIXED = [None if number % 5 in (0, 1, 3) else f"Text of page {number}." for number in range(1, 41)]
-"""Forty pages: pictures alone and in twos, text between them, at the beginning and the end of parts."""
+"""Forty pages: single pictures and pairs, with text between them, also at the beginning and the end of parts."""
 
 
 def pieces_of(request: Any) -> list[str]:

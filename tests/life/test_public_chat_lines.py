@@ -13,7 +13,7 @@ from support.system import System
 KEY, RESULT = "inbox/batch.jsonl", "results/batch.jsonl.jsonl"
 SHAPES = list(PUBLIC.values())
 SAID = ", it said:\u2028\u0085“Grüße”\r\n\t\x1f"
-"""What the provider answers with: it must come through every reader as it is."""
+"""What the provider answers, which must come through every reader unchanged."""
 
 
 def public(number):

@@ -43,7 +43,7 @@ class Record(msgspec.Struct, frozen=True):
     """What an open record says that concerns the governor."""
 
     life: str
-    """A name for the claim that began it."""
+    """A name for the claim that started it."""
     running: bool
     counted: Reservation | None = None
     used: int = 0

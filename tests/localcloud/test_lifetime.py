@@ -19,7 +19,7 @@ from support.depth import is_deep
 pytestmark = pytest.mark.enable_socket
 
 WAYS_TO_DIE = [signal.SIGINT, signal.SIGTERM, signal.SIGKILL] if is_deep() else [signal.SIGKILL]
-"""What Ctrl-C leaves of a cloud is tested with `backburner up`, in `cli/test_commands.py`, by the quick run too."""
+"""What Ctrl-C leaves of a cloud is also tested with `backburner up` in `cli/test_commands.py`, in the quick run too."""
 HOLD = """
 import sys
 from pathlib import Path

@@ -37,7 +37,7 @@ class WatchedBucket(FakeBucket):
     lives: dict[str, list[Life]] = field(default_factory=dict)
     """By `<job_id>.<run>`."""
     used: dict[str, int] = field(default_factory=dict)
-    """Tokens of every generation that is in a record of a run that ended."""
+    """Tokens of every generation that is in the record of an ended run."""
     booked: int = 0
     max_reserved: int = 0
 

@@ -73,4 +73,4 @@ RECIPES: Final = (
     "---\nnosuch: key\n---\nDo it.",
     None,
 )
-"""As they are put one after another; None is a recipe that is taken away."""
+"""The recipes that replace each other; None means that the recipe is removed."""

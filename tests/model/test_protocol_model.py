@@ -21,7 +21,7 @@ FAILS_WITHIN = {
     "looks_follow_a_read": range(100),
     "notes_move_the_ticket": range(100, 200),
 }
-"""Seeds among which a history goes wrong without the rule: some guard against rare meetings."""
+"""Seeds among which a history goes wrong without the rule; some rules guard against rare coincidences."""
 
 
 def test_random_histories_keep_every_promise():

@@ -1,10 +1,10 @@
-"""Instances of the Yandex runtime that cost little to start: forked from a process that has imported their libraries.
+"""Instances of the Yandex runtime that start fast: forked from a process that has imported their libraries.
 
     with warm_instances(interpreter, dependencies) as start:
-        instance = start(runtime)        # an `Instance` of the product's, but for where its process comes from
+        instance = start(runtime)        # an `Instance` of the product, except for where its process comes from
 
-That process has the service's interpreter and the zip's own dependencies, as an instance has. The zip itself, handler
-and core, is imported again by each instance, in the environment of its function.
+That process has the service's interpreter and the zip's own dependencies, as an instance does. Each instance imports
+the zip itself, handler and core, in the environment of its function.
 """
 
 import json
@@ -25,7 +25,7 @@ _LIMIT_S = 60.0
 
 
 class ForkedProcess:
-    """An instance's process. It is a child of the warm one, which reports how it ended."""
+    """An instance's process: a child of the warm one, which reports how it ended."""
 
     def __init__(self, connection: socket.socket) -> None:
         self.returncode: int | None = None
@@ -33,19 +33,19 @@ class ForkedProcess:
         self.pid = self._told(_LIMIT_S)
 
     def poll(self) -> int | None:
-        """The exit code, below 0 if a signal ended it; None while it runs."""
+        """The exit code, below 0 if a signal ended it; None while it is running."""
         with suppress(BlockingIOError):
             self._end(0.0)
         return self.returncode
 
     def wait(self) -> int:
-        """The exit code, once it has ended."""
+        """Wait for its end, and return the exit code."""
         self._end(_LIMIT_S)
         assert self.returncode is not None
         return self.returncode
 
     def send_signal(self, number: signal.Signals) -> None:
-        """Send it a signal, if it is still there."""
+        """Send it a signal if it is still running."""
         if self.poll() is None:
             os.kill(self.pid, number)
 
@@ -67,7 +67,7 @@ class ForkedProcess:
 
 @contextmanager
 def warm_instances(interpreter: Path, dependencies: Path) -> Iterator[Start]:
-    """A way to start instances while the block runs; those that are left at its end are killed."""
+    """A way to start instances while the block runs; those that are left at the end are killed."""
     ours, source = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     started = list[Instance]()
     command = [interpreter, "-I", "-S", "-X", "utf8", _SOURCE, str(source.fileno()), dependencies]
@@ -96,5 +96,5 @@ def warm_instances(interpreter: Path, dependencies: Path) -> Iterator[Start]:
         finally:
             for instance in started:
                 instance.kill()
-            ours.close()  # the process ends when nobody can ask it any more
+            ours.close()  # the process ends when no more requests can come
     assert process.returncode == 0

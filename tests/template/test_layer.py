@@ -10,10 +10,10 @@ from backburner_cli.local.aws.cloud import CHECKOUT
 from support.depth import is_deep
 
 MAX_BYTES = 250_000_000
-"""A function and its layers, unpacked: 250 MB; AWS may mean MiB, we do not rely on it."""
+"""The limit of a function and its layers, unpacked: 250 MB. AWS may mean MiB, but we do not rely on it."""
 
 ARCHITECTURES = ["arm64", "x86_64"] if is_deep() else ["arm64"]
-"""One list of requirements for both; the quick run builds what is deployed unless somebody says otherwise."""
+"""One list of requirements serves both; the quick run builds the one that is deployed by default."""
 
 
 @pytest.fixture(scope="module", params=ARCHITECTURES)

@@ -37,7 +37,7 @@ def many(value):
 
 
 TOLD = {"TellsTopic": "NotifyTopicArn", "TellsEventBus": "NotifyEventBusArn", "TellsWebhook": "NotifyWebhookUrl"}
-"""The parameter behind each condition under which somebody is told what has ended."""
+"""The parameter behind each condition under which notifications are sent."""
 
 
 def statements(of_type, role, *, in_parameter_store=False, has_kms_keys=False, tells=""):

@@ -84,8 +84,10 @@ def new_world(
         def make(
             refuse: Refuse = refusal, token: Any = None, queue_address: str = "", **settings: str
         ) -> YandexDeployment:
-            told: list[tuple[str, str, str]] = []
-            storage = stack.enter_context(object_storage(endpoint, lambda *one: told.append(one), refuse=refuse))
+            storage_events: list[tuple[str, str, str]] = []
+            storage = stack.enter_context(
+                object_storage(endpoint, lambda *one: storage_events.append(one), refuse=refuse)
+            )
             running = stack.enter_context(serve(StandIn("yandex", timing=AT_ONCE)))
             world = YandexDeployment(
                 s3,
@@ -99,7 +101,7 @@ def new_world(
                 storage=storage,
                 queue_address=queue_address,
                 token=token,
-                told=told,
+                storage_events=storage_events,
                 start=begin,
             )
             stack.callback(world.close)

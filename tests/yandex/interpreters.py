@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 RUNTIMES = {"3.12": "python312", "3.14": "python314"}
-"""The service's, and there is no other of ours."""
+"""Those versions that the service and this project have in common."""
 
 
 @cache

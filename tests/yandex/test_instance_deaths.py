@@ -34,9 +34,9 @@ DEATHS: dict[str, list[Death]] = {
     ],
 }
 SHARPEST: dict[str, list[Death]] = {"submit": [("after", "create")], "checker": [("after", "put run record")]}
-"""Where money is spent, and where the outcome is written and nothing else is done."""
+"""Where money is spent, and where the outcome is written and nothing after it."""
 NAMELESS = {("after", "put open record submitting"), ("after", "create")}
-"""Where nobody can tell whether a generation was started: it is counted as a suspected orphan."""
+"""Where it is unknown whether a generation was started, so that it counts as a suspected orphan."""
 
 
 @dataclass

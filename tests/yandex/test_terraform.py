@@ -52,8 +52,7 @@ NOT_HERE = {
     *("BACKBURNER_NOTIFY_TOPIC_ARN", "BACKBURNER_NOTIFY_EVENT_BUS"),
     *("BACKBURNER_NOTIFY_WEBHOOK_SECRET", "BACKBURNER_NOTIFY_WEBHOOK_SECRET_NAME"),
 }
-"""Secrets come from Lockbox; an organisation is of no use with the providers that are reached from here, and topics and
-buses are AWS's."""
+"""Secrets come from Lockbox; an organisation is of no use with these providers, and topics and buses are AWS's."""
 
 
 def test_the_provider_knows_every_resource_block_and_argument() -> None:
