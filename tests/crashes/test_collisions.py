@@ -104,7 +104,7 @@ def test_visibility_runs_out_while_a_tick_commits(stage: ForkedDeployment, effec
 
 @pytest.mark.parametrize("effect", thinned(STARTS, one_in=4))
 def test_visibility_runs_out_while_a_tick_starts(stage: ForkedDeployment, effect: str) -> None:
-    """A tick stalls while it starts a waiting job, and another takes over after its lease: one orphan is counted."""
+    """A tick stalls while it starts a waiting job, and another takes over after its lease: one orphan at most."""
     key = KEYS[0]
     stage.upload(key)
     stage.rule = lambda request: Say(503) if effect_of(request) == "create" else None

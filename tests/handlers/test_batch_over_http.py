@@ -97,8 +97,10 @@ def test_a_batch_of_good_and_bad_lines_and_its_replay(new_world: NewWorld, monke
     _check_usage(world)
     sent = Counter(create.body["input"] for create in world.creates())
     assert sent == Counter(_text(number) for number in range(1, LINES + 1) if number % 20)
-    told = {create.body["input"] for create in world.creates() if create.body.get("instructions") == INSTRUCTIONS}
-    assert told == {line["input"] for line in lines if isinstance(line, dict) and line.get("input")}
+    run_by_recipe = {
+        create.body["input"] for create in world.creates() if create.body.get("instructions") == INSTRUCTIONS
+    }
+    assert run_by_recipe == {line["input"] for line in lines if isinstance(line, dict) and line.get("input")}
     assert world.problems() == []
 
     assert _replay(world) is Outcome.REPLAYED

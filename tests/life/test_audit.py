@@ -334,7 +334,7 @@ def test_the_audit_of_a_large_bucket_makes_few_calls_at_once_and_reports_progres
     for key in system.bucket.keys("ledger/journal/"):
         system.bucket.remove(key)
     at_once = most = 0
-    told = []
+    progress_seen = []
 
     async def hook(effect, moment):
         nonlocal at_once, most
@@ -346,10 +346,10 @@ def test_the_audit_of_a_large_bucket_makes_few_calls_at_once_and_reports_progres
     system.world.hook = hook
     before = len(system.world.effects)
     system.world.later(OLD_S)
-    report = system.run(auditor(system, progress=lambda what, count: told.append((what, count))).audit())
+    report = system.run(auditor(system, progress=lambda what, count: progress_seen.append((what, count))).audit())
     assert report.balances
     assert report.done == 1501
     assert 16 <= most <= 32
     assert len(system.world.effects) - before < 1501 + 30
-    assert ("results", 1000) in told
-    assert ("inbox", 1501) in told
+    assert ("results", 1000) in progress_seen
+    assert ("inbox", 1501) in progress_seen

@@ -86,8 +86,8 @@ def test_no_line_is_started_once_its_batch_is_cancelled(monkeypatch: pytest.Monk
     assert len(system.generator.requests) == 4
     system.run(system.parts().canceller.cancel(system.job(KEY), 1))
     ticket = opened(system, f"{OPEN}{system.job(KEY)}.1.json").ticket
-    (told,) = [one for one in system.pending.messages if json.loads(one.body)["ticket"] == ticket]
-    system.pending.messages.remove(told)
+    (own_message,) = [one for one in system.pending.messages if json.loads(one.body)["ticket"] == ticket]
+    system.pending.messages.remove(own_message)
     system.world.later(60)
     system.run(system.tick())
     assert len(system.generator.requests) == 4

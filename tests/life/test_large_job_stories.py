@@ -51,10 +51,10 @@ def die_after_the_put_of(system, key):
     raise AssertionError("nobody died")
 
 
-@pytest.mark.parametrize(("places", "runs_s"), [("2", 40.0), ("1", 30.0), ("3", 130.0)])
-def test_clearing_up_a_run_leaves_the_parts_of_the_next_one_alone(places, runs_s):
+@pytest.mark.parametrize(("slots", "runs_s"), [("2", 40.0), ("1", 30.0), ("3", 130.0)])
+def test_clearing_up_a_run_leaves_the_parts_of_the_next_one_alone(slots, runs_s):
     """The document was put back before the process returned that sets the first run aside."""
-    system = copying({"BACKBURNER_MAX_IN_FLIGHT": places})
+    system = copying({"BACKBURNER_MAX_IN_FLIGHT": slots})
     begin(system, LONG, TEXT)
     job = system.job(LONG)
     system.run(system.parts().tick.run(1.0))

@@ -80,9 +80,13 @@ def test_a_first_look_reads_the_record_however_late_it_comes() -> None:
     (message,) = messages(system)
     assert message.look is None
     look(system)
-    (told,) = messages(system)
-    assert (told.ticket, told.response_id, told.follows) == (message.ticket, message.response_id, None)
-    assert told.look is not None
+    (next_message,) = messages(system)
+    assert (next_message.ticket, next_message.response_id, next_message.follows) == (
+        message.ticket,
+        message.response_id,
+        None,
+    )
+    assert next_message.look is not None
 
 
 def test_polls_count_every_look() -> None:

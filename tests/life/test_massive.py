@@ -36,7 +36,7 @@ def sent(system):
     return [request["input"] for request in system.generator.requests]
 
 
-def test_every_character_reaches_exactly_one_part_and_the_answers_are_joined_in_order(system):
+def test_every_character_reaches_exactly_one_part_and_the_answers_are_merged_in_order(system):
     upload(system)
     system.process(KEY, TEXT)
     assert len(sent(system)) == 5
@@ -46,15 +46,15 @@ def test_every_character_reaches_exactly_one_part_and_the_answers_are_joined_in_
     assert system.bucket.keys("ledger/work/") == []
 
 
-def test_each_part_is_told_which_it_is(system):
+def test_each_part_is_told_its_number(system):
     upload(system)
     system.process(KEY, TEXT)
-    told = sorted(request["instructions"] for request in system.generator.requests)
-    assert [f"part {number} of 5" in text for number, text in enumerate(told, 1)] == [True] * 5
-    assert all(text.startswith("Copy the document.") for text in told)
+    sent_instructions = sorted(request["instructions"] for request in system.generator.requests)
+    assert [f"part {number} of 5" in text for number, text in enumerate(sent_instructions, 1)] == [True] * 5
+    assert all(text.startswith("Copy the document.") for text in sent_instructions)
 
 
-def test_the_run_record_names_the_parts_and_adds_up_what_they_used(system):
+def test_the_run_record_names_the_parts_and_adds_up_their_usage(system):
     upload(system, source=recipe(more="price: {input: 1, output: 2}\n"))
     system.process(KEY, TEXT)
     record = system.run_record(KEY)
@@ -71,7 +71,7 @@ def test_the_run_record_names_the_parts_and_adds_up_what_they_used(system):
     assert json.loads(journal)["usage"] == record["usage"]
 
 
-def test_the_overlap_repeats_the_end_of_the_part_before(system):
+def test_the_overlap_repeats_the_end_of_the_previous_part(system):
     upload(system, source=recipe("{max_input_tokens: 200, overlap_tokens: 10}"))
     system.process(KEY, TEXT)
     parts = sorted(sent(system), key=TEXT.index)
@@ -79,7 +79,7 @@ def test_the_overlap_repeats_the_end_of_the_part_before(system):
         assert after[:20] in before
 
 
-def test_parts_run_at_the_same_time_but_no_more_than_are_allowed():
+def test_parts_run_at_the_same_time_within_the_limit():
     system = System({"BACKBURNER_MAX_IN_FLIGHT": "2"})
     seen = []
 
@@ -103,7 +103,7 @@ def test_answers_are_merged_by_the_model_in_as_many_levels_as_it_takes(system):
     assert system.result(KEY).split() == TEXT.split()
 
 
-def test_json_answers_are_joined_as_the_items_of_an_array(system):
+def test_json_answers_are_merged_as_the_items_of_an_array(system):
     system.generator.text_of = lambda _: '{"a": 1}'
     upload(system, source=recipe("{max_input_tokens: 200, merge: concat}", "schema: {type: object}\n"))
     system.run(system.submit(KEY))
@@ -111,7 +111,7 @@ def test_json_answers_are_joined_as_the_items_of_an_array(system):
     assert json.loads(system.bucket.body("results/long/contract.txt.json")) == [{"a": 1}] * 5
 
 
-def test_answers_by_schema_are_merged_into_one_that_fits_the_schema(system):
+def test_answers_by_schema_are_merged_into_one_that_matches_the_schema(system):
     system.generator.text_of = lambda _: '{"a": 1}'
     upload(system, source=recipe(more="schema: {type: object}\n"))
     system.run(system.submit(KEY))
@@ -181,7 +181,7 @@ def test_what_is_too_long_at_any_size_fails_after_a_few_tries(system):
     assert system.bucket.keys("ledger/open/") == []
 
 
-def test_a_failed_part_fails_the_job_and_a_replay_redoes_that_part_only(system):
+def test_a_failed_part_fails_the_job_and_a_replay_redoes_only_that_part(system):
     upload(system)
     third = TEXT[1190:1785]
     system.generator.plan(Plan(ending=Generation(id="", status="failed", error_code="invalid_prompt")), document=third)
@@ -216,7 +216,7 @@ def test_a_document_replaced_while_in_parts_is_superseded(system):
     assert system.bucket.keys("ledger/work/") == []
 
 
-def test_a_run_in_parts_is_cancelled_with_all_of_them(system):
+def test_cancelling_a_run_in_parts_cancels_all_parts(system):
     system.generator.default = Plan(runs_s=10_000.0)
     upload(system)
     system.run(system.submit(KEY))

@@ -194,7 +194,7 @@ def test_a_part_that_is_still_too_long_is_cut_once_more_and_keeps_its_pages() ->
     assert system.problems() == []
 
 
-def test_one_page_that_is_too_much_says_what_to_do() -> None:
+def test_a_single_page_that_is_too_large_names_the_remedy() -> None:
     system = sighted()
     system.generator.plan(Plan(create=TOO_LONG))
     process(system, paged(None))
@@ -218,7 +218,7 @@ def test_pages_that_cannot_be_drawn_fail_the_document_before_anything_is_paid(co
     assert system.problems() == []
 
 
-def test_a_replay_shows_the_pages_of_the_failed_part_alone() -> None:
+def test_a_replay_shows_only_the_pages_of_the_failed_part() -> None:
     system = sighted()
     filtered = Generation(id="", status="incomplete", incomplete_reason="content_filter")
     system.generator.plan(Plan(ending=filtered))

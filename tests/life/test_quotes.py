@@ -113,9 +113,9 @@ def test_quotes_that_were_not_checked_are_not_called_absent(system, monkeypatch)
     message = system.error_record(KEY)["message"]
     assert message.startswith("1 of 2 quotes were not checked")
     assert "not in the document" not in message
-    told = system.generator.requests[1]["instructions"]
-    assert "could not be checked" in told
-    assert "not in the document" not in told
+    instructions_of_the_retry = system.generator.requests[1]["instructions"]
+    assert "could not be checked" in instructions_of_the_retry
+    assert "not in the document" not in instructions_of_the_retry
 
 
 def test_an_unpaired_surrogate_in_a_quote_is_reported_and_recorded(system):
@@ -218,7 +218,7 @@ def first_sentence(document):
     return answer(sentences[0], sentences[-1])
 
 
-def test_quotes_of_parts_are_listed_as_places_in_the_document(system):
+def test_quotes_of_parts_are_listed_by_their_positions_in_the_document(system):
     system.bucket.upload(
         "recipes/facts.md", recipe("split: {max_input_tokens: 300, overlap_tokens: 20, merge: concat}\n")
     )

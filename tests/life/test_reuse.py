@@ -69,7 +69,7 @@ def test_an_answer_without_the_pages_is_not_taken_over_by_a_model_that_sees():
     assert third["source"]["pages"]["images"] == "2"
 
 
-def test_without_the_key_every_document_is_generated(system):
+def test_without_reuse_every_document_is_generated(system):
     system.bucket.upload("recipes/sum.md", RECIPE.replace("true", "false"))
     system.process("inbox/sum/c.txt", TEXT)
     system.process("inbox/sum/d.txt", TEXT)
@@ -158,7 +158,7 @@ def test_an_answer_that_is_no_longer_valid_is_generated_and_noted_again(system, 
 
 
 @pytest.mark.parametrize("spoil", [gone, changed, record_gone])
-def test_an_answer_that_goes_between_claim_and_commit_is_generated(system, spoil):
+def test_an_answer_spoilt_between_claim_and_commit_is_generated(system, spoil):
     """The generation is reserved and counted like any other."""
     system.upload(COPY, TEXT)
     system.run(system.submit(COPY))
@@ -174,7 +174,7 @@ def test_an_answer_that_goes_between_claim_and_commit_is_generated(system, spoil
     assert problems(system) == []
 
 
-def test_an_answer_that_goes_is_generated_in_parts_if_it_is_long():
+def test_a_spoilt_answer_to_a_long_document_is_generated_in_parts():
     system = System()
     system.bucket.upload("recipes/sum.md", RECIPE.replace("---\nSum", "split: {max_input_tokens: 100}\n---\nSum"))
     long = " ".join(f"Sentence number {number}." for number in range(60))

@@ -43,7 +43,7 @@ def stored(cloud, key):
 
 
 def upload(cloud, name, body=TEXT):
-    """Put a document into the inbox under `name`, and return its key."""
+    """Put a document into the inbox under `name`, and return that name."""
     body = body if isinstance(body, bytes) else body.encode()
     cloud.s3().put_object(Bucket=cloud.bucket, Key=f"inbox/{name}", Body=body)
     return name

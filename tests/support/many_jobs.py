@@ -91,8 +91,8 @@ def _use(chance: random.Random) -> dict[str, Any]:
 def _put_error(world: WarmDeployment, record: dict[str, Any], line: dict[str, Any], message: str) -> None:
     place = output_location(line["key"])
     changed = {"source": record["source"] | {"key": line["key"]}, "message": message, "reason": line["reason"]}
-    told = {name: line[name] for name in ("job_id", "finished_at", "uploaded_at")}
-    world.upload(place.error_record_key, json.dumps(record | changed | told))
+    facts = {name: line[name] for name in ("job_id", "finished_at", "uploaded_at")}
+    world.upload(place.error_record_key, json.dumps(record | changed | facts))
     world.upload(line["key"], f"{DOCUMENT} This is {line['key']}.")
 
 

@@ -81,12 +81,12 @@ class _Services(DomainDispatcherApplication):
         asked = _Request(environ)
         try:
             endpoint, _ = self._addresses(app, environ["HTTP_HOST"]).match(asked.path, asked.method)
-            told = app.view_functions[endpoint].callback(asked, asked.raw_url, dict(iter(asked.headers)))
+            answer = app.view_functions[endpoint].callback(asked, asked.raw_url, dict(iter(asked.headers)))
         except ClientError as error:
-            told = 400, {}, error.response["Error"]["Message"]
+            answer = 400, {}, error.response["Error"]["Message"]
         except HTTPException as error:
             return _of_response(Response.force_type(error.get_response(environ), environ))
-        status, headers, content = told if len(told) == 3 else (200, {}, told)
+        status, headers, content = answer if len(answer) == 3 else (200, {}, answer)
         if isinstance(content, str):
             content = content.encode()
         named = [(name, str(value)) for name, value in headers.items()]

@@ -28,8 +28,8 @@ with socket.socket(socket.AF_UNIX) as server:
     asked = json.dumps([sys.argv[1:], dict(os.environ), os.getcwd()]).encode()
     socket.send_fds(server, [b"%10d" % len(asked)], [0, 1, 2])
     server.sendall(asked)
-    told = server.makefile().read()
-code = int(told)
+    answer = server.makefile().read()
+code = int(answer)
 os._exit(code if code >= 0 else 128 - code)
 """
 _SIZE_BYTES = 10

@@ -30,7 +30,7 @@ class ForkedProcess:
     def __init__(self, connection: socket.socket) -> None:
         self.returncode: int | None = None
         self._connection, self._lock = connection, threading.Lock()
-        self.pid = self._told(_LIMIT_S)
+        self.pid = self._next_number(_LIMIT_S)
 
     def poll(self) -> int | None:
         """The exit code, below 0 if a signal ended it; None while it is running."""
@@ -52,17 +52,17 @@ class ForkedProcess:
     def _end(self, limit_s: float) -> None:
         with self._lock:
             if self.returncode is None:
-                self.returncode = self._told(limit_s)
+                self.returncode = self._next_number(limit_s)
                 self._connection.close()
 
-    def _told(self, limit_s: float) -> int:
+    def _next_number(self, limit_s: float) -> int:
         self._connection.settimeout(limit_s)
-        told = b""
-        while not told.endswith(b"\n"):
+        line = b""
+        while not line.endswith(b"\n"):
             chunk = self._connection.recv(1)
             assert chunk, "the process of warm instances ended"
-            told += chunk
-        return int(told)
+            line += chunk
+        return int(line)
 
 
 @contextmanager
@@ -80,11 +80,11 @@ def warm_instances(interpreter: Path, dependencies: Path) -> Iterator[Start]:
             def _begin(
                 self, command: Sequence[str], environment: dict[str, str], folder: Path, files: Sequence[int], log: int
             ) -> Process:
-                told, telling = socket.socketpair()
+                reports, telling = socket.socketpair()
                 with telling:
                     asked = {"command": command, "environment": environment, "folder": str(folder), "files": files}
                     socket.send_fds(ours, [json.dumps(asked).encode()], [telling.fileno(), log, *files])
-                return ForkedProcess(told)
+                return ForkedProcess(reports)
 
         def start(runtime: Runtime) -> Instance:
             assert (runtime.interpreter, runtime.dependencies) == (interpreter, dependencies)

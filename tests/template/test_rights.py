@@ -36,7 +36,7 @@ def many(value):
     return value if isinstance(value, list) else [value]
 
 
-TOLD = {"TellsTopic": "NotifyTopicArn", "TellsEventBus": "NotifyEventBusArn", "TellsWebhook": "NotifyWebhookUrl"}
+CONDITIONS = {"TellsTopic": "NotifyTopicArn", "TellsEventBus": "NotifyEventBusArn", "TellsWebhook": "NotifyWebhookUrl"}
 """The parameter behind each condition under which notifications are sent."""
 
 
@@ -45,7 +45,7 @@ def statements(of_type, role, *, in_parameter_store=False, has_kms_keys=False, t
     for policy in of_type("AWS::IAM::Role")[role]["Policies"]:
         for statement in policy["PolicyDocument"]["Statement"]:
             match statement:
-                case {"Fn::If": [condition, then, {"Ref": "AWS::NoValue"}]} if condition in TOLD:
+                case {"Fn::If": [condition, then, {"Ref": "AWS::NoValue"}]} if condition in CONDITIONS:
                     if condition == tells and "Fn::If" in then:
                         yield then["Fn::If"][1 if in_parameter_store else 2]
                     elif condition == tells:
@@ -176,7 +176,7 @@ def test_only_the_checker_may_notify_and_only_what_the_stack_names(
     """By default nobody may; one topic, one bus and one secret are allowed if their parameters are set."""
     ways = {"in_parameter_store": in_parameter_store}
     assert may(of_type, "CheckerRole", action, resource, tells=tells, **ways)
-    for other in ("", *(TOLD.keys() - {tells})):
+    for other in ("", *(CONDITIONS.keys() - {tells})):
         assert not may(of_type, "CheckerRole", action, resource, tells=other, **ways)
     assert not may(of_type, "CheckerRole", action, f"another-{resource}", tells=tells, **ways)
     assert not may(of_type, "SubmitRole", action, resource, tells=tells, **ways)
@@ -191,7 +191,7 @@ def test_events_are_put_only_under_our_own_source(of_type):
 
 
 @pytest.mark.parametrize("role", ROLES)
-@pytest.mark.parametrize("tells", ["", *TOLD])
+@pytest.mark.parametrize("tells", ["", *CONDITIONS])
 def test_nothing_is_allowed_wholesale(of_type, role, tells):
     """No action has a wildcard, and no resource is everything."""
     for statement in statements(of_type, role, tells=tells):

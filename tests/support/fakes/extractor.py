@@ -69,5 +69,5 @@ def _paged(pages: list[str | None], wish: Wish) -> Extracted:
         raise JobError(Reason.UNREADABLE_DOCUMENT, "pages without text, probably a scan")
     shown = {picture.page for picture in pictures}
     read = (number for number, page in enumerate(pages, 1) if page is not None and number not in shown)
-    told = Pages(text=ranges(read), images=ranges(shown)) if wish.show is not Show.NONE else None
-    return Extracted(text, (), tuple(pictures), told)
+    sent_pages = Pages(text=ranges(read), images=ranges(shown)) if wish.show is not Show.NONE else None
+    return Extracted(text, (), tuple(pictures), sent_pages)

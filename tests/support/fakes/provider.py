@@ -41,7 +41,7 @@ class Made:
     request: Mapping[str, Any]
     plan: Plan
     created_s: float
-    told: int = 0
+    polls: int = 0
     cancelled_s: float | None = None
     is_deleted: bool = False
 
@@ -95,8 +95,8 @@ class FakeGenerator:
             made = self.made.get(response_id)
             if made is None or made.is_deleted or made.plan.forgets:
                 return _NOT_FOUND
-            made.told += 1
-            scripted = made.plan.retrieves[made.told - 1 : made.told]
+            made.polls += 1
+            scripted = made.plan.retrieves[made.polls - 1 : made.polls]
             return scripted[0] if scripted else self._truth(made)
 
     async def cancel(self, response_id: str) -> Answer:
