@@ -34,7 +34,7 @@ class Simulation:
         looked = []
         for made in system.generator.made.values():
             ended_s = self._ended_s[_key(int(str(made.request["input"]).rpartition(" ")[2]))]
-            looked.append(Looked(made.plan.runs_s, made.told, ended_s - made.created_s - made.plan.runs_s))
+            looked.append(Looked(made.plan.runs_s, made.polls, ended_s - made.created_s - made.plan.runs_s))
         return looked
 
     async def _lived(self, system: System) -> None:
