@@ -13,7 +13,7 @@ from looking.simulated import Simulation
 from looking.times import KINDS, Kind
 
 OURS = {"Backburner": 1, "Backburner, two schedules": 2}
-"""How many schedules of a minute each of our rows has."""
+"""How many one-minute schedules each of our rows has."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def summary(looked: Sequence[Looked]) -> Summary:
 
 
 def is_beaten(name: str, rows: Mapping[str, Summary]) -> bool:
-    """Whether another row has its results sooner (by the median) and asks no more often."""
+    """Whether another row gets its results sooner (by the median) and polls no more often."""
     mine = rows[name]
     return any(
         one.looks <= mine.looks and one.lag_s <= mine.lag_s and (one.looks, one.lag_s) != (mine.looks, mine.lag_s)

@@ -16,17 +16,17 @@ _UNLIMITED = {"BACKBURNER_SUBMITS_PER_MINUTE": "1000000", "BACKBURNER_MAX_IN_FLI
 
 @dataclass
 class Simulation:
-    """Documents uploaded at the times that are given, and checked by so many schedules of a minute, evenly apart."""
+    """Documents uploaded at the given times, and checked by a number of one-minute schedules, evenly spaced."""
 
     documents: Sequence[tuple[float, float]]
     schedules: int = 1
     ticks: int = 0
     tick_s: float = 0.0
-    """How long all ticks took together, without what their calls take."""
+    """How long all ticks took together, not counting their calls."""
     _ended_s: dict[str, float] = field(default_factory=dict)
 
     def run(self) -> list[Looked]:
-        """Live through it until every document has its result."""
+        """Run it until every document has its result."""
         system = System(_UNLIMITED)
         system.world.hook = self._noted(system)
         system.run(self._lived(system))
