@@ -1,4 +1,4 @@
-"""Chat lines become requests of the Responses API: every parameter, every kind of message, nothing dropped unsaid."""
+"""Chat lines become requests of the Responses API: every parameter and message type; nothing is dropped silently."""
 
 import json
 from typing import Any
@@ -30,12 +30,12 @@ def of_messages(*messages):
 
 
 def sent(also=(), url="/v1/chat/completions", **chat):
-    """The body that a whole line is sent with."""
+    """The body that is sent for a whole line."""
     return read({"method": "POST", "url": url, "body": {"messages": ASKED} | chat}, also)
 
 
 def read(line, also=(), provider=Provider.OPENAI):
-    """What a line that is written like this becomes."""
+    """The request that a line becomes."""
     reader = Requests(
         profile=PROFILES[provider],
         recipe=parse("Do it."),
@@ -190,14 +190,14 @@ MALFORMED: list[tuple[str, Any, str]] = [
 @pytest.mark.parametrize(
     ("name", "value", "becomes"), [(name, *case) for name, cases in BECOMES.items() for case in cases]
 )
-def test_how_each_parameter_is_translated(name, value, becomes):
-    """Beside the input, this and nothing else."""
+def test_each_parameter_is_translated(name, value, becomes):
+    """The request has this and the input, and nothing else."""
     assert converted(**{name: value}) == {"input": "Hello"} | becomes
 
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in REFUSED.items() for value in values])
-def test_what_has_no_counterpart_is_an_error_that_names_it(name, value):
-    """Also where the operator allows everything, unless a provider may take it under this name."""
+def test_a_parameter_without_counterpart_is_an_error_that_names_it(name, value):
+    """Even if the operator allows everything, unless a provider may accept it under this name."""
     assert told(converted, **{name: value}) == ("unsupported_parameter", name)
     chat = {"messages": ASKED, name: value}
     for allowed in (name, "*"):
@@ -208,19 +208,19 @@ def test_what_has_no_counterpart_is_an_error_that_names_it(name, value):
 
 
 @pytest.mark.parametrize(("name", "value", "param"), MALFORMED)
-def test_a_value_that_is_none_there_either_is_named(name, value, param):
+def test_a_value_that_is_invalid_in_both_apis_is_named(name, value, param):
     assert told(converted, **{name: value}) == ("invalid_request", param)
 
 
 def test_the_table_has_every_parameter_of_the_real_api():
-    """As the client that people use has them; and each is tested above."""
+    """It has those of the API's own client, and each is tested above."""
     real = {*chat_params.CompletionCreateParamsBase.__annotations__, "stream"}
     assert real == set(PARAMETERS)
     assert set(BECOMES) | set(REFUSED) == real - {"messages"}
 
 
 def test_the_page_says_what_the_table_does():
-    """A row for each parameter, in its order, in the same words."""
+    """It has a row for each parameter, in the same order and words."""
     *table, others = rows("docs/batches.md", "## Chat completions")
     assert [(names_in(name), told) for name, told in table] == [
         ([name], one.summary) for name, one in PARAMETERS.items()
@@ -230,7 +230,7 @@ def test_the_page_says_what_the_table_does():
 
 @pytest.mark.parametrize("name", list(PARAMETERS))
 def test_null_counts_as_absent(name):
-    """As programs write that write every field."""
+    """Some programs write every field."""
     if name != "messages":
         assert converted(**{name: None}) == {"input": "Hello"}
 
@@ -240,7 +240,7 @@ def test_both_bounds_on_tokens_must_agree():
     assert told(converted, max_tokens=90, max_completion_tokens=100) == ("invalid_request", "max_completion_tokens")
 
 
-def test_format_and_verbosity_stand_together():
+def test_format_and_verbosity_are_sent_together():
     body = converted(response_format={"type": "text"}, verbosity="low")
     assert body["text"] == {"format": {"type": "text"}, "verbosity": "low"}
 
@@ -251,7 +251,7 @@ def test_a_parameter_of_the_other_api_never_replaces_the_messages(name):
 
 
 @pytest.mark.parametrize("role", ["system", "developer"])
-def test_the_first_message_of_the_system_becomes_the_instructions(role):
+def test_the_first_system_message_becomes_the_instructions(role):
     """Later ones keep their place and their role."""
     first, later = {"role": role, "content": "Be brief."}, {"role": role, "content": "In German."}
     assert of_messages(first, *ASKED) == {"instructions": "Be brief.", "input": "Hello"}
@@ -259,8 +259,8 @@ def test_the_first_message_of_the_system_becomes_the_instructions(role):
     assert of_messages(first) == {"input": [first]}
 
 
-def test_in_json_mode_the_systems_message_stays_in_the_input():
-    """The API looks for the word in the input alone."""
+def test_in_json_mode_the_system_message_stays_in_the_input():
+    """The API looks for the word JSON only in the input."""
     first = {"role": "system", "content": "Answer in JSON."}
     body = responses_body({"messages": [first, *ASKED], "response_format": {"type": "json_object"}})
     assert body["input"] == [first, *ASKED]
@@ -268,7 +268,7 @@ def test_in_json_mode_the_systems_message_stays_in_the_input():
 
 
 def test_parts_of_a_message_keep_their_order():
-    """Texts, pictures by either kind of URL, files."""
+    """Texts, pictures by either form of URL, and files do."""
     content = [
         {"type": "text", "text": "Compare:"},
         {"type": "image_url", "image_url": {"url": PICTURE, "detail": "high"}},
@@ -289,7 +289,7 @@ def test_parts_of_a_message_keep_their_order():
 
 
 def test_calls_and_their_outputs_keep_their_ids():
-    """A text before them comes first; a custom tool's output is one of a custom tool."""
+    """A text before a call comes first; a custom tool's output stays of that type."""
     calls = [
         {"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": '{"a": "Rome"}'}},
         {"id": "call_2", "type": "custom", "custom": {"name": "sql", "input": "select 1"}},
@@ -310,7 +310,7 @@ def test_calls_and_their_outputs_keep_their_ids():
     ]
 
 
-def test_an_assistants_own_words_and_refusals_go_back_as_such():
+def test_an_assistants_texts_and_refusals_are_sent_back_as_such():
     parts = [{"type": "text", "text": "One."}, {"type": "refusal", "refusal": "No."}]
     body = of_messages(*ASKED, {"role": "assistant", "content": parts}, {"role": "assistant", "refusal": "Never."})
     assert body["input"][1:] == [
@@ -367,12 +367,12 @@ def test_an_assistants_own_words_and_refusals_go_back_as_such():
         ),
     ],
 )
-def test_what_is_wrong_with_a_message_is_named_by_its_place(messages, code, param):
+def test_an_invalid_message_is_named_by_its_place(messages, code, param):
     assert told(responses_body, {"messages": messages}) == (code, param)
 
 
-def test_a_whole_line_is_sent_as_any_other():
-    """In the background, with the default model where it names none, and marked for its answer."""
+def test_a_chat_line_is_sent_like_any_other():
+    """In the background, with the default model if it names none, and marked for its answer's format."""
     request = sent(max_tokens=50, user="u-1")
     assert request.body == {
         "model": "m-0",
@@ -394,16 +394,16 @@ def test_a_whole_line_is_sent_as_any_other():
         ("top_k", 40),
     ],
 )
-def test_a_chat_line_reaches_no_further_than_any_other(name, value):
-    """What the operator has not allowed it may not bring; what a provider takes beyond the API, the operator allows."""
+def test_a_chat_line_may_set_no_more_than_any_other(name, value):
+    """The operator must allow a parameter, including those that a provider takes beyond the API."""
     assert told(sent, **{name: value}) == ("parameter_not_allowed", name)
     assert name in sent([name], **{name: value}).body
 
 
 @pytest.mark.parametrize("url", ["/v1/chat/completions", "/v1/responses"])
 @pytest.mark.parametrize("tools", [{}, {"tools": []}, {"tools": None}])
-def test_a_choice_of_auto_without_tools_has_no_effect_and_is_left_out(url, tools):
-    """Some servers refuse it. With tools it is the operator's to allow, as they are."""
+def test_tool_choice_auto_without_tools_is_left_out(url, tools):
+    """It has no effect, and some servers refuse it. With tools, the operator must allow it as well."""
     given = {"messages": ASKED} if "chat" in url else {"input": "Hello"}
     line = {"method": "POST", "url": url, "body": given | {"tool_choice": "auto"} | tools}
     for also in ((), ("tools", "tool_choice")):
@@ -414,7 +414,7 @@ def test_a_choice_of_auto_without_tools_has_no_effect_and_is_left_out(url, tools
 
 
 def test_empty_fields_that_programs_copy_are_left_out():
-    """A refusal that is none, a name that is none; but a message of nothing else has no content."""
+    """A null refusal or name is; a message with nothing else has no content."""
     copied = {"role": "assistant", "content": "Yes.", "refusal": "", "name": ""}
     assert of_messages(*ASKED, copied)["input"] == [*ASKED, {"role": "assistant", "content": "Yes."}]
     assert of_messages({"role": "user", "content": "Hello", "name": ""}) == {"input": "Hello"}
@@ -424,7 +424,7 @@ def test_empty_fields_that_programs_copy_are_left_out():
     assert told(responses_body, wrong) == ("invalid_request", "messages[1].refusal")
 
 
-def test_a_file_in_the_account_is_out_of_reach():
+def test_a_file_in_the_account_cannot_be_used():
     content = [{"type": "file", "file": {"file_id": "file-1"}}, {"type": "text", "text": "x"}]
     messages = [{"role": "user", "content": content}]
     assert told(sent, messages=messages) == ("parameter_not_allowed", "file_id")
@@ -433,10 +433,10 @@ def test_a_file_in_the_account_is_out_of_reach():
 
 @pytest.mark.parametrize("source", PUBLIC)
 def test_lines_as_public_projects_write_them_run_as_they_are(source):
-    """The stand-in checks the request as strictly as the real API; nothing that the model reads is lost on the way.
+    """The stand-in is as strict as the real API, and nothing that the model reads is lost.
 
-    The sources of the shapes are the keys of `PUBLIC`: OpenAI's cookbook, vLLM, SGLang, AIBrix, Azure's guide, Curator,
-    distilabel, LiteLLM, LangBatch and Together's cookbook.
+    The keys of `PUBLIC` name the sources of the shapes: OpenAI's cookbook, vLLM, SGLang, AIBrix, Azure's guide,
+    Curator, distilabel, LiteLLM, LangBatch and Together's cookbook.
     """
     line = PUBLIC[source]
     request = read(line)
@@ -463,7 +463,7 @@ LEFT_OUT = {
 
 @pytest.mark.parametrize("provider", ["yandex", "vllm", "openai"])
 def test_a_file_for_one_provider_runs_at_another(provider):
-    """What a provider is known to refuse is left out, as for documents; the operator may have it passed on again."""
+    """What a provider is known to refuse is left out, as for documents; the operator may have it sent."""
     more = {"reasoning_effort": "low", "service_tier": "flex", "metadata": {"a": "b"}, "prompt_cache_key": "k"}
     chat = {"model": "m", "messages": ASKED, "max_tokens": 20, **more}
     response = {"model": "m", "input": "Hello", "truncation": "disabled", "reasoning": {"effort": "low"}}
@@ -476,7 +476,7 @@ def test_a_file_for_one_provider_runs_at_another(provider):
 
 
 def test_a_schema_is_as_strict_as_the_line_says():
-    """Neither more nor less: some servers take `strict: false` for none at all, and OpenAI refuses open schemas."""
+    """No more, no less: some servers take `strict: false` for no schema, and OpenAI refuses open ones."""
     for strict in ({}, {"strict": None}, {"strict": False}, {"strict": True}):
         given = {"type": "json_schema", "json_schema": {"name": "n", "schema": SCHEMA, **strict}}
         sent_as = converted(response_format=given)["text"]["format"]
@@ -484,5 +484,5 @@ def test_a_schema_is_as_strict_as_the_line_says():
         assert ("strict" in sent_as) is (strict.get("strict") is not None)
 
 
-def test_a_line_without_a_url_is_what_its_body_is():
+def test_a_line_without_a_url_is_classified_by_its_body():
     assert sent(url=None).is_chat

@@ -1,6 +1,6 @@
-"""What each service says in each situation, as it was recorded, and what comes of it.
+"""Recorded errors of every service in every situation, and how each is handled.
 
-The table holds one answer for each way of saying it. A service that changes its words belongs here with the new ones.
+The table has one answer for each wording. If a service changes its words, add the new ones here.
 """
 
 from typing import Any
@@ -168,14 +168,14 @@ RECORDED: list[tuple[str, int, Any, ErrorKind, Act]] = [
     ids=[f"{kind}-{service}-{number}" for number, (service, _, _, kind, _) in enumerate(RECORDED)],
 )
 def test_a_recorded_error_is_understood(service: str, status: int, body: Any, kind: ErrorKind, act: Act) -> None:
-    """Whoever says it, and however: what it is about, and what is done about it."""
+    """Its kind and its verdict are right, whichever service sends it in whatever words."""
     answer = failed_call_of(status, body)
     assert kind_of(answer) is kind, service
     assert judge(answer, Call.CREATE).act is act, service
 
 
 def test_a_model_that_takes_no_pictures_is_a_failure_of_its_own() -> None:
-    """At the create or as the end of a generation; with the provider's words and the remedy."""
+    """At the create or at the end of a generation, with the provider's words and the remedy."""
     said = _error("this model does not support image input", type="api_error")
     created = judge(failed_call_of(400, said), Call.CREATE)
     ended = judge(
@@ -189,7 +189,7 @@ def test_a_model_that_takes_no_pictures_is_a_failure_of_its_own() -> None:
 
 
 def test_every_kind_is_recorded() -> None:
-    """But for those that end a generation, which the tests of verdicts name."""
+    """Except for those that end a generation, which the tests of verdicts cover."""
     assert {kind for _, _, _, kind, _ in RECORDED} == set(ErrorKind) - {ErrorKind.REJECTED}
 
 
@@ -206,8 +206,8 @@ def test_every_kind_is_recorded() -> None:
         {"error": {"code": "context_length_exceeded", "message": ""}},
     ],
 )
-def test_a_generation_may_find_out_later_that_its_input_is_too_long(body: dict[str, Any]) -> None:
-    """As `failed`, with a code or with words."""
+def test_a_context_overflow_may_appear_after_the_create(body: dict[str, Any]) -> None:
+    """The generation ends as `failed`, with a code or with words."""
     answer = generation_of({"id": "r", "status": "failed"} | body)
     assert judge(answer, Call.RETRIEVE).act is Act.SPLIT
 
@@ -217,13 +217,13 @@ ECHOED = [_VLLM_LONG, _VLLM_STORE, _QUOTA, "billing account, rate limit reached"
 
 @pytest.mark.parametrize("words", ECHOED)
 @pytest.mark.parametrize("status", [400, 404, 422])
-def test_a_document_that_is_repeated_stops_nobody(words: str, status: int) -> None:
-    """A document about quotas and stores, sent back in an error, pauses no provider."""
+def test_a_document_quoted_in_an_error_pauses_nothing(words: str, status: int) -> None:
+    """A document about quotas and stores, sent back in an error, does not pause the provider."""
     body = {"error": {"code": "invalid_value", "message": f"This input was refused: {'word ' * 100}{words}"}}
     assert judge(failed_call_of(status, body), Call.CREATE).act in (Act.FAIL, Act.SPLIT)
 
 
-def test_a_code_is_believed_before_words() -> None:
+def test_a_code_takes_precedence_over_words() -> None:
     """A prompt that was refused is refused, whatever it is about."""
     body = {"error": {"code": "invalid_prompt", "message": _VLLM_LONG}}
     verdict = judge(generation_of({"id": "r", "status": "failed"} | body), Call.RETRIEVE)
@@ -231,7 +231,7 @@ def test_a_code_is_believed_before_words() -> None:
 
 
 def test_a_pause_says_what_to_do() -> None:
-    """In the service's own words where they are about itself, with the remedy."""
+    """In the service's own words if they are about the service, with the remedy."""
     brief = judge(failed_call_of(501, _error(_VLLM_STORE, param="store")), Call.CREATE).brief
     assert "`store=True` (default) is not supported" in brief
     assert "VLLM_ENABLE_RESPONSES_API_STORE=1" in brief
