@@ -1,4 +1,4 @@
-"""Completion in real shells: each loads the script that the command prints, and asks it as if somebody pressed Tab."""
+"""Completion in real shells: each loads the script that the command prints, and completes as if Tab were pressed."""
 
 import json
 import os
@@ -53,7 +53,7 @@ SHELLS = {
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_a_shell_completes(shell: str, tmp_path: Path) -> None:
-    """Commands, recipes that ship, profiles, and files where a command takes files."""
+    """Commands, shipped recipes, profiles, and files if a command takes files."""
     if shutil.which(shell) is None:
         pytest.skip(f"there is no {shell} here")
     (tmp_path / "contracts").mkdir()

@@ -1,4 +1,4 @@
-"""What holds for every command: help that teaches and answers at once, and errors that name their remedy."""
+"""Rules for every command: help that teaches and answers at once, and errors that name their remedy."""
 
 import json
 import re
@@ -43,14 +43,14 @@ NOTHING = Cloud(None, None, {}, {})
 
 
 def arguments(command: str, tmp_path) -> list[str]:
-    """With a document that there is."""
+    """Arguments for a command, with a document that exists."""
     file = tmp_path / "a.txt"
     file.write_text("text")
     return [command, *(each.format(file=file, folder=tmp_path) for each in ARGUMENTS[command])]
 
 
 def refused(shown) -> str:
-    """What a command said that could not do its work: on standard error but for findings, and never a traceback."""
+    """The message of a command that failed: on standard error except for findings, and never a traceback."""
     assert shown.exit_code in (1, 2), (shown.exit_code, shown.output)
     assert shown.exception is None or isinstance(shown.exception, SystemExit), repr(shown.exception)
     assert "Traceback" not in shown.output
@@ -58,13 +58,13 @@ def refused(shown) -> str:
 
 
 def test_every_command_is_here() -> None:
-    """None is added without this walk."""
+    """None can be added without being tested here."""
     assert set(app.commands) == set(ARGUMENTS) | OF_NO_DEPLOYMENT
 
 
 @pytest.mark.parametrize("command", ARGUMENTS)
 def test_without_a_deployment_every_way_to_name_one_is_shown(command: str, tmp_path) -> None:
-    """Nothing exported, nothing kept, nothing running."""
+    """Nothing is exported, stored, or running."""
     said = refused(NOTHING.call(*arguments(command, tmp_path)))
     for way in (
         "--stack",
@@ -100,7 +100,7 @@ def test_a_missing_deployment_is_reported(command: str, named: list[str], remedy
 
 @pytest.mark.parametrize("command", sorted(set(ARGUMENTS) - {"dead-letters", "down"}))
 def test_a_missing_bucket_is_reported(command: str, tmp_path, empty) -> None:
-    """What the store says, and what to look at."""
+    """With the store's own words, and what to look at."""
     said = refused(empty.call(*arguments(command, tmp_path), BACKBURNER_BUCKET="no-such-bucket"))
     assert "NoSuchBucket" in said or "404" in said, said
     assert "AWS_ENDPOINT_URL" in said, said
@@ -108,7 +108,7 @@ def test_a_missing_bucket_is_reported(command: str, tmp_path, empty) -> None:
 
 @pytest.mark.parametrize("command", sorted(set(ARGUMENTS) - {"put", "down"}))
 def test_contradictory_settings_are_reported(command: str, tmp_path, empty) -> None:
-    """All of them, in one message."""
+    """All of them are, in one message."""
     said = refused(empty.call(*arguments(command, tmp_path), BACKBURNER_PROVIDER="openia", BACKBURNER_LEASE_S="soon"))
     assert "BACKBURNER_PROVIDER" in said
     assert "BACKBURNER_LEASE_S" in said
@@ -116,14 +116,14 @@ def test_contradictory_settings_are_reported(command: str, tmp_path, empty) -> N
 
 @pytest.mark.parametrize("command", ["jobs", "failed", "status", "dead-letters", "doctor"])
 def test_a_pipe_gets_json(command: str, empty) -> None:
-    """Without being asked; --text is text."""
+    """No option is needed; --text prints text."""
     json.loads(empty.call(command).stdout)
     with pytest.raises(json.JSONDecodeError):
         json.loads(empty.call(command, "--text").stdout)
 
 
 def helps(group: click.Command = app, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    """Whatever has a help of its own, by its words: the command itself, groups, and each command of each."""
+    """Everything with a help page, by its words: the command itself, groups, and their commands."""
     yield path, group
     for name, command in group.commands.items() if isinstance(group, click.Group) else ():
         yield from helps(command, (*path, name))
@@ -135,7 +135,7 @@ def leaves() -> Iterator[tuple[str, ...]]:
 
 
 def parsed(line: str) -> tuple[str, ...]:
-    """The command that a line calls, if its arguments are in order. Raises `click.UsageError`."""
+    """The command that a line calls, if its arguments are valid. Raises `click.UsageError`."""
     found = re.search(r"backburner ([^|)#]*)", line)
     assert found is not None, line
     rest, path, command = shlex.split(found[1]), tuple[str, ...](), app
@@ -147,7 +147,7 @@ def parsed(line: str) -> tuple[str, ...]:
 
 
 def test_help_teaches_and_answers_at_once() -> None:
-    """Each ends with its examples; nothing that is slow to import is imported."""
+    """Each help page ends with examples, and no slow module is imported."""
     paths = [list(path) for path, _ in helps()]
     code = (
         "import sys; from backburner_cli.main import app\n"
@@ -168,14 +168,14 @@ def test_help_teaches_and_answers_at_once() -> None:
 
 
 @pytest.mark.parametrize("path", [path for path, _ in helps()], ids=" ".join)
-def test_every_example_is_a_command_line(path: tuple[str, ...]) -> None:
-    """The option belongs to the command whose help shows it, or to one in its group."""
+def test_every_example_is_a_valid_command_line(path: tuple[str, ...]) -> None:
+    """Its options belong to the command whose help shows it, or to one in its group."""
     for example in dict(helps())[path].examples:
         assert parsed(example)[: len(path)] == path, example
 
 
-def test_every_command_line_in_the_docs_is_one() -> None:
-    """Wherever a page tells its reader to type `backburner …`; the synopsis of a command is none."""
+def test_every_command_line_in_the_docs_is_valid() -> None:
+    """Every line that tells the reader to type `backburner …` counts; a command's synopsis does not."""
     found = 0
     for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
         for line in page.read_text(encoding="utf-8").splitlines():
@@ -224,8 +224,8 @@ NAMES_A_REMEDY = re.compile(r"--[a-z]|[A-Z]+_[A-Z_]+|backburner [a-z]|\b(?:check
 
 @pytest.mark.parametrize("broken", BROKEN)
 @pytest.mark.parametrize("command", sorted(set(leaves()) - {("provider",)}), ids=" ".join)
-def test_whatever_is_set_wrongly_names_its_remedy(command: tuple[str, ...], broken: str, tmp_path) -> None:
-    """Every command in every broken environment: no traceback, and a message that says what to do."""
+def test_a_wrong_environment_is_refused_with_the_remedy(command: tuple[str, ...], broken: str, tmp_path) -> None:
+    """Every command in every broken environment prints no traceback, and says what to do."""
     if command in STAYS and broken != "half a provider":
         pytest.skip("it starts a server, for which nothing is wrong here")
     (tmp_path / "backburner").mkdir()
@@ -255,7 +255,7 @@ REACHING = sorted({command for command in WALKED if command[0] in ARGUMENTS} - {
 
 
 class Refusing(BaseHTTPRequestHandler):
-    """A store and a queue whose credentials may do nothing."""
+    """A store and a queue that deny every call."""
 
     def _refuse(self) -> None:
         self.rfile.read(int(self.headers.get("content-length") or 0))
@@ -273,12 +273,12 @@ class Refusing(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _refuse  # noqa: N815 - the names that are looked for
 
     def log_message(self, *_: object) -> None:
-        """Says nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture(scope="module")
 def forbidden() -> Iterator[str]:
-    """Where everything is denied."""
+    """The address of a server that denies everything."""
     with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_address[1]}"
@@ -286,14 +286,14 @@ def forbidden() -> Iterator[str]:
 
 
 def at(address: str) -> dict[str, str]:
-    """A deployment there."""
+    """A deployment at this address."""
     queues = {f"BACKBURNER_{name}_QUEUE_URL": f"{address}/1/{name}" for name in ("PENDING", "BACKLOG", "DEAD")}
     return WHOLE | queues | {"AWS_ENDPOINT_URL": address}
 
 
 @pytest.mark.parametrize("command", REACHING, ids=" ".join)
 def test_a_forbidden_call_is_reported(command: tuple[str, ...], tmp_path, forbidden: str) -> None:
-    """Credentials without rights: what was denied, and where to look."""
+    """The message says what the credentials were denied, and where to look."""
     said = refused(NOTHING.call(*arguments(command[0], tmp_path), **at(forbidden)))
     assert re.search(r"403|AccessDenied|denied", said), said
     assert re.search(r"AWS_ENDPOINT_URL|_QUEUE_URL", said), said
@@ -301,21 +301,21 @@ def test_a_forbidden_call_is_reported(command: tuple[str, ...], tmp_path, forbid
 
 @pytest.mark.parametrize("command", thinned(REACHING, 3), ids=" ".join)
 def test_a_deployment_that_does_not_answer_is_reported(command: tuple[str, ...], tmp_path) -> None:
-    """Nobody listens at the address: it is named as what to check."""
+    """The message names the address as the thing to check."""
     said = refused(NOTHING.call(*arguments(command[0], tmp_path), **at("http://127.0.0.1:9")))
     assert "AWS_ENDPOINT_URL" in said, said
 
 
 @pytest.mark.parametrize("command", ARGUMENTS)
-def test_a_profile_that_is_gone_is_reported(command: str, tmp_path) -> None:
-    """With the command that saves it again."""
+def test_a_profile_that_was_removed_is_reported(command: str, tmp_path) -> None:
+    """The message has the command that saves it again."""
     assert "backburner use gone --stack" in refused(NOTHING.call(*arguments(command, tmp_path), "--profile", "gone"))
 
 
 @pytest.mark.parametrize("command", sorted(set(ARGUMENTS) - {"down"}))  # Terraform itself says what it finds
 @pytest.mark.parametrize("damaged", ["--terraform", "--folder"])
 def test_a_deployment_whose_files_are_damaged_is_reported(command: str, damaged: str, tmp_path) -> None:
-    """A state of Terraform's or of a folder's that is no JSON."""
+    """Terraform's state or a folder's is not JSON."""
     place = tmp_path / "place"
     (place / ".backburner/default-1").mkdir(parents=True)
     (place / ".backburner/default-1/about.json").write_text("{")
@@ -326,7 +326,7 @@ def test_a_deployment_whose_files_are_damaged_is_reported(command: str, damaged:
 
 @pytest.mark.parametrize("command", sorted(leaves()), ids=" ".join)
 def test_a_wrong_command_line_is_reported(command: tuple[str, ...]) -> None:
-    """An option that there is not: exit code 2, and where to look."""
+    """An unknown option gives exit code 2, and the message says where to look."""
     shown = NOTHING.call(*command, "--no-such-option")
     assert shown.exit_code == 2
     assert "--help" in refused(shown)

@@ -1,4 +1,4 @@
-"""Pages of `jobs` from the index file: the same as from memory, whatever becomes of the file."""
+"""Pages of `jobs` from the index file are the same as from memory, whatever happens to the file."""
 
 import asyncio
 import itertools
@@ -61,7 +61,7 @@ pages = st.builds(
 
 @st.composite
 def steps(draw: st.DrawFn) -> list[tuple[dict[str, tuple[str, list[Job]]], set[str]]]:
-    """What was read in turn: for some objects their ETag and jobs; and which are gone."""
+    """The objects read in each step, with their ETag and jobs, and those that are gone."""
     numbers = itertools.count()
 
     def job(*, is_open: bool) -> Job:
@@ -95,7 +95,7 @@ def steps(draw: st.DrawFn) -> list[tuple[dict[str, tuple[str, list[Job]]], set[s
 
 @given(steps(), filters, pages)
 def test_the_file_lists_what_memory_would(made, wanted: Filter, page: Page) -> None:
-    """Every filter, order and page; latest runs and totals, after whatever changes."""
+    """Every filter, order and page, the latest runs and the totals agree after any change."""
     with tempfile.TemporaryDirectory() as folder:
         kept, entries = KeptEntries(path=Path(folder, "jobs.db")), {}
         for changed, gone in made:
@@ -116,7 +116,7 @@ class Seat:
     read: int = 0
 
     def listed(self, wanted: Filter = EVERYTHING, page: Page = BY_KEY, kept: KeptEntries | None = None) -> Listed:
-        """What a command of its own lists."""
+        """What a fresh command lists."""
         index = JobIndex(bucket=self.system.bucket, kept=kept or KeptEntries(path=self.path))
         found = asyncio.run(index.page(wanted, page, lambda _what, _count: None))
         self.read = index.read
@@ -127,7 +127,7 @@ class Seat:
         return {job.key: job.shown_state for job in self.listed(kept=kept).jobs}
 
     def tell_file(self, statement: str) -> None:
-        """Change the file by hand."""
+        """Execute a statement on the file directly."""
         db = sqlite3.connect(self.path)
         with db:
             db.execute(statement)
@@ -136,7 +136,7 @@ class Seat:
 
 @pytest.fixture
 def seat(tmp_path: Path) -> Seat:
-    """One document that is done, one that failed, one whose generation runs; all of it listed once."""
+    """One document that is done, one that failed, one whose generation is running; all of them listed once."""
     system = three_documents()
     seat = Seat(system, tmp_path / "cache" / "jobs.db")
     assert seat.states() == {A: "done", B: "failed", C: "running"}
@@ -144,14 +144,14 @@ def seat(tmp_path: Path) -> Seat:
 
 
 def test_the_next_command_reads_nothing_again_and_decodes_only_what_it_shows(seat: Seat) -> None:
-    """Rubbish in the other rows disturbs nobody."""
+    """Rubbish in other rows has no effect."""
     seat.tell_file("UPDATE jobs SET job = x'00' WHERE id NOT IN (SELECT id FROM runs WHERE state = 'failed')")
     listed = seat.listed(Filter(chosen=Selection(), states=frozenset({"failed"})))
     assert ([job.key for job in listed.jobs], listed.totals["jobs"], seat.read) == ([B], 1, 0)
 
 
 def test_jobs_that_ended_since_are_listed_as_they_ended(seat: Seat) -> None:
-    """By its line; and by its record while there is none yet, or never, also by the commands after."""
+    """From the journal line, or from the record while there is no line yet or ever; later commands agree."""
     journal = set(seat.system.bucket.keys(JOURNAL))
     seat.system.world.later(1e6)
     seat.system.settle()
@@ -186,7 +186,7 @@ def test_a_file_of_another_version_or_with_rubbish_is_recreated(seat: Seat, stat
 
 
 def test_a_damaged_file_is_recreated(seat: Seat) -> None:
-    """No database, or one with its middle overwritten."""
+    """It is not a database, or its middle was overwritten."""
     whole = seat.path.read_bytes()
     for damaged in (b"no database", whole[:4096] + b"\xff" * (len(whole) - 4096)):
         seat.path.write_bytes(damaged)
@@ -197,7 +197,7 @@ def test_a_damaged_file_is_recreated(seat: Seat) -> None:
 
 
 def test_without_a_place_for_the_file_everything_is_read(seat: Seat, tmp_path: Path) -> None:
-    """Each time, and listed all the same."""
+    """It is read each time, and all jobs are listed."""
     (tmp_path / "file").touch()
     kept = KeptEntries(path=tmp_path / "file" / "jobs.db")
     assert seat.states(kept) == {A: "done", B: "failed", C: "running"}
@@ -217,8 +217,8 @@ class Crowded(KeptEntries):
         return super().page(wanted, page, etags)
 
 
-def test_the_file_is_not_believed_over_the_bucket(seat: Seat) -> None:
-    """Neither what is in it from before, nor what another process has put there meanwhile."""
+def test_the_bucket_takes_precedence_over_the_file(seat: Seat) -> None:
+    """Over what the file had before, and over what another process has written since."""
     assert seat.states(Crowded(path=seat.path)) == {A: "done", B: "failed", C: "running"}
     assert seat.states() == {A: "done", B: "failed", C: "running"}
 
@@ -232,8 +232,8 @@ class Vanishing(KeptEntries):
         return super().page(wanted, page, etags)
 
 
-def test_a_file_that_is_removed_meanwhile_takes_no_job_with_it(seat: Seat) -> None:
-    """However old its line in the journal is."""
+def test_a_file_removed_meanwhile_loses_no_job(seat: Seat) -> None:
+    """Even one whose journal line is old is listed."""
     (first, *_) = seat.system.bucket.keys(JOURNAL)
     body = seat.system.bucket.objects[first].body
     seat.system.bucket.upload(f"{JOURNAL}1999-01-01/000000-a.jsonl", body.replace(A.encode(), b"inbox/old.txt"))

@@ -14,7 +14,7 @@ PRICED = "---\nprice: {input: 1, output: 10}\nmax_output_tokens: 100\n---\nSumma
 
 @pytest.fixture
 def documents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """One that goes out whole, one in parts, one that is empty."""
+    """One that is sent whole, one in parts, and one that is empty."""
     monkeypatch.chdir(tmp_path)
     for name, text in (("d/small.txt", "word " * 300), ("d/large.txt", "A sentence. " * 20_000), ("d/empty.txt", "")):
         path = tmp_path / name
@@ -33,7 +33,7 @@ def planned(cloud, *arguments, **more):
 
 @pytest.mark.usefixtures("documents")
 def test_a_plan_counts_tokens_parts_and_cost_and_spends_nothing(empty) -> None:
-    """The upper ends are what would be reserved; what is refused says why, and the exit code shows it."""
+    """The upper ends would be reserved; refusals say why and set the exit code."""
     empty.s3.put_object(Bucket=BUCKET, Key="recipes/s.md", Body=PRICED.encode())
     code, told, each = planned(empty, "d", "--recipe", "s", BACKBURNER_CONTEXT_TOKENS="32768")
     small, large, nothing = (each[f"inbox/s/d/{name}.txt"] for name in ("small", "large", "empty"))
@@ -49,7 +49,7 @@ def test_a_plan_counts_tokens_parts_and_cost_and_spends_nothing(empty) -> None:
 
 
 def test_pages_that_are_shown_are_counted_and_priced(empty, tmp_path, monkeypatch) -> None:
-    """As pictures where the model sees, in as many parts as they take; as a refusal where it is not known to see."""
+    """In as many parts as they take if the model sees; as a refusal if it is not known to."""
     monkeypatch.chdir(tmp_path)
     Path("scan.tiff").write_bytes(scans.fax(12))
     Path("draft.md").write_text(PRICED)
@@ -70,7 +70,7 @@ def test_pages_that_are_shown_are_counted_and_priced(empty, tmp_path, monkeypatc
 
 @pytest.mark.usefixtures("documents")
 def test_over_budget_and_missing_recipes_are_reported_in_advance(empty) -> None:
-    """A budget of a day, a price that is missing, a recipe that is misspelt, a recipe that is only a file yet."""
+    """A day's budget, a missing price, a misspelt recipe, and one that is not uploaded yet."""
     assert planned(empty, "d/small.txt", "--recipe", "no")[1]["refused"] == {"unknown_recipe": 1}
     Path("draft.md").write_text(PRICED)
     assert planned(empty, "d/small.txt", "--recipe", "draft.md")[1]["refused"] == {}
@@ -80,8 +80,8 @@ def test_over_budget_and_missing_recipes_are_reported_in_advance(empty) -> None:
     assert unpriced[1]["refused"] == {"invalid_recipe": 1}
 
 
-def test_answers_that_would_be_taken_over_cost_nothing(empty, tmp_path, monkeypatch) -> None:
-    """Where the recipe lets them be, and one is there by now; `show` says whose it was."""
+def test_answers_that_would_be_reused_cost_nothing(empty, tmp_path, monkeypatch) -> None:
+    """If the recipe allows it and there is one by now; `show` says whose it was."""
     monkeypatch.chdir(tmp_path)
     system = System()
     system.bucket.upload("recipes/s.md", PRICED.replace("price", "reuse: true\nprice"))
@@ -112,7 +112,7 @@ def test_time_is_that_of_the_narrowest_limit(empty, tmp_path, monkeypatch) -> No
 
 
 def test_a_batch_is_planned_by_what_its_lines_show_and_by_their_bounds(empty, tmp_path, monkeypatch) -> None:
-    """In the words of either API."""
+    """Lines for either API are understood."""
     monkeypatch.chdir(tmp_path)
     picture = {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}
     lines = [
@@ -128,7 +128,7 @@ def test_a_batch_is_planned_by_what_its_lines_show_and_by_their_bounds(empty, tm
 
 
 def test_what_is_in_the_inbox_can_be_planned_too(cloud) -> None:
-    """By the beginning of its keys, each with the recipe of its folder."""
+    """By key prefix, each with the recipe of its folder."""
     _, told, each = planned(cloud, "inbox/")
     assert told["refused"] == {"unknown_recipe": 1}
     assert each[DONE]["refused"] is None
@@ -138,7 +138,7 @@ def test_what_is_in_the_inbox_can_be_planned_too(cloud) -> None:
 
 
 def test_usage_so_far_makes_the_range_narrower(cloud) -> None:
-    """Characters a token and answers are learnt from what has ended."""
+    """Characters per token and answer lengths are learnt from ended runs."""
     cloud.s3.put_object(
         Bucket=BUCKET, Key="ledger/governor.json", Body=json.dumps({"chars_per_token": {"model-1": 5.0}})
     )
@@ -149,7 +149,7 @@ def test_usage_so_far_makes_the_range_narrower(cloud) -> None:
 
 @pytest.mark.usefixtures("documents")
 def test_a_folder_is_planned_before_there_is_any_deployment() -> None:
-    """With the recipes that ship, for the model that is exported; no key, and nobody is asked."""
+    """With the shipped recipes and the exported model; no key is needed, and no request is made."""
     nothing = Cloud(None, None, {}, {})
     openai = {"BACKBURNER_PROVIDER": "openai", "BACKBURNER_MODEL": "gpt-4.1-mini"}
     code, told, each = planned(nothing, "d", "--recipe", "summary", **openai)
@@ -160,7 +160,7 @@ def test_a_folder_is_planned_before_there_is_any_deployment() -> None:
 
 @pytest.mark.usefixtures("documents")
 def test_an_incomplete_provider_is_reported_before_anything_is_planned() -> None:
-    """What the provider needs besides the model, and where that is documented."""
+    """The message says what it needs besides the model, and where that is documented."""
     shown = Cloud(None, None, {}, {}).call("plan", "d", BACKBURNER_PROVIDER="yandex", BACKBURNER_MODEL="m")
     assert shown.exit_code == 1
     assert "OPENAI_PROJECT_ID" in shown.stderr

@@ -1,4 +1,4 @@
-"""`report`: what became of a run, to hand to somebody else."""
+"""`report`: what became of a run, as a page to pass on to others."""
 
 import csv
 import io
@@ -24,7 +24,7 @@ EVIL = "inbox/<script src=//evil>alert(1)</script>\u202e\" onload='x' {{ 7*7 }}.
 
 
 class Tags(HTMLParser):
-    """What a page consists of."""
+    """The tags, attributes and texts of a page."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -33,24 +33,24 @@ class Tags(HTMLParser):
         self.text = ""
 
     def handle_starttag(self, tag, attrs) -> None:
-        """Note tag and attributes."""
+        """Record tag and attributes."""
         self.tags.append(tag)
         self.attributes += attrs
 
     def handle_data(self, data) -> None:
-        """Note text."""
+        """Record text."""
         self.text += data
 
 
 def seen(page: str) -> Tags:
-    """A page as a browser takes it apart."""
+    """A page, parsed as in a browser."""
     tags = Tags()
     tags.feed(page)
     return tags
 
 
 def ran(key: str, state: State = State.DONE, *, lasted_s: float = 60, run: int = 1, **more) -> Job:
-    """A run that ended."""
+    """An ended run."""
     return Job(
         **{
             "key": key,
@@ -70,14 +70,14 @@ def ran(key: str, state: State = State.DONE, *, lasted_s: float = 60, run: int =
 
 
 def made(latest, ended, **states):
-    """A report on them."""
+    """A report on these runs."""
     return figures(
         described="here", made_at=NOON, scope={}, states=states, latest=latest, removed=0, ended=ended
     )  # fmt: skip
 
 
 def test_every_run_is_paid_for_and_every_document_is_in_one_state() -> None:
-    """By recipe and model; a replay costs again and is shown as a replay; a run without a price is not a free run."""
+    """By recipe and model; a replay costs again and is marked; a run without a price is not free."""
     first = ran("inbox/a", State.FAILED, reason=Reason.LOST)
     again, other = ran("inbox/a", run=2), ran("inbox/b", recipe="other", cost=None, lasted_s=5)
     report = made([again, other], [first, again, other], done=2, waiting=1)
@@ -93,7 +93,7 @@ def test_every_run_is_paid_for_and_every_document_is_in_one_state() -> None:
     assert not made([again], [again], waiting=1).balances
 
 
-def test_how_long_it_took_is_that_of_first_runs() -> None:
+def test_durations_are_those_of_first_runs() -> None:
     """Each falls into one bucket."""
     ended = [ran(f"inbox/{number}", lasted_s=number) for number in range(1, 101)] + [ran("inbox/1", run=2)]
     latency = made(ended, ended, done=100).latency
@@ -108,7 +108,7 @@ def test_how_long_it_took_is_that_of_first_runs() -> None:
 
 
 def test_content_from_others_is_shown_as_text_only() -> None:
-    """Keys, messages, recipes and models: no tag, no attribute, no request, and nothing is computed."""
+    """Keys, messages, recipes and models add no tag, attribute or request, and nothing is computed."""
     job = ran(EVIL, State.FAILED, reason=Reason.REFUSED, recipe="<img src=x>", model="<b>m</b>")
     report = made([job], [job, ran(EVIL, run=2)], failed=1)
     report.failures[0].documents[0]["message"] = "<a href=https://evil>click</a>"
@@ -123,15 +123,15 @@ def test_content_from_others_is_shown_as_text_only() -> None:
     assert "{{ 7*7 }}" in tags.text
 
 
-def test_a_spreadsheet_computes_nothing_of_it() -> None:
-    """A cell that begins as a formula does is text."""
+def test_a_cell_is_never_a_formula() -> None:
+    """A cell that begins like one is text."""
     job = ran("inbox/a", recipe="=HYPERLINK(1)", model="@m")
     (line,) = csv.DictReader(io.StringIO(csv_of([job])))
     assert (line["key"], line["recipe"], line["model"]) == ("inbox/a", "'=HYPERLINK(1)", "'@m")
 
 
-def test_a_report_on_a_deployment_has_all_of_it(cloud, tmp_path: Path) -> None:
-    """As a page, as JSON, and with a line for each document."""
+def test_a_report_covers_the_whole_deployment(cloud, tmp_path: Path) -> None:
+    """As a page, as JSON, and with one line for each document."""
     told = json.loads(cloud.call("report").stdout)
     assert (told["documents"], told["balances"]) == (3, True)
     assert told["states"] == {"done": 1, "failed": 1, "running": 1, "waiting": 0, "not started": 0}
@@ -149,7 +149,7 @@ def test_a_report_on_a_deployment_has_all_of_it(cloud, tmp_path: Path) -> None:
 
 
 def test_a_report_is_about_what_was_chosen(cloud, tmp_path: Path) -> None:
-    """By recipe, by prefix, by time; uploads without a job, and lines that the journal lost, are counted."""
+    """By recipe, prefix and time; uploads without a job and lost journal lines are counted."""
     assert json.loads(cloud.call("report", "--recipe", "nosuch").stdout)["documents"] == 1
     assert json.loads(cloud.call("report", "--prefix", "inbox/d").stdout)["states"]["done"] == 1
     assert json.loads(cloud.call("report", "--since", "2200-01-01").stdout)["documents"] == 0
@@ -163,7 +163,7 @@ def test_a_report_is_about_what_was_chosen(cloud, tmp_path: Path) -> None:
 
 
 def test_reused_answers_are_reported_as_savings() -> None:
-    """Runs, tokens and money; a provider that told no usage is counted as a run all the same."""
+    """Runs, tokens and money; a run counts even if the provider reported no usage."""
     taken = ran("inbox/b", input_tokens=0, output_tokens=0, cost=0.0, is_reused=True, saved_tokens=12, saved_cost=0.5)
     unpriced = ran("inbox/c", cost=None, is_reused=True)
     saved = made([], [ran("inbox/a"), taken, unpriced], done=3).saved
@@ -173,7 +173,7 @@ def test_reused_answers_are_reported_as_savings() -> None:
 
 
 def test_quotes_are_counted_and_shown_on_request(empty, tmp_path: Path) -> None:
-    """In the words around them, as text; a report that nobody asked to hold texts holds none."""
+    """With the surrounding words, as text; without the request, a report contains no texts."""
     key, text = "inbox/facts/lease.txt", "It begins on 1 May. <b>The rent is\n1,250 euros</b> a month. It ends in June."
     system = System()
     schema = "schema: {type: object, additionalProperties: {type: string, x-quote: true}}"

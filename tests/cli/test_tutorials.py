@@ -1,4 +1,4 @@
-"""The tutorials: their commands, run as they are, print what the pages show."""
+"""The tutorials' commands, run unchanged, print what the pages show."""
 
 import contextlib
 import os
@@ -26,7 +26,7 @@ Block = tuple[str, list[str]]
 
 
 def blocks(page: str) -> list[Block]:
-    """What a page tells its reader to run."""
+    """The commands and outputs of a page."""
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     found = re.findall(r"^```(sh|text)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     told = list[Block]()
@@ -40,7 +40,7 @@ def blocks(page: str) -> list[Block]:
 
 
 def typed(script: str, folder: Path, given: dict[str, str]) -> str:
-    """What a reader sees: commands print text for people to a terminal, and JSON into a pipe."""
+    """What a reader sees: commands print text to a terminal, and JSON into a pipe."""
     master, slave = pty.openpty()
     told = b""
     with subprocess.Popen(
@@ -60,7 +60,7 @@ def typed(script: str, folder: Path, given: dict[str, str]) -> str:
 
 
 def follow(page: str, folder: Path, replaced: dict[str, str], **given: str) -> None:
-    """Type what a page says, in one shell, and compare what it shows."""
+    """Type a page's commands in one shell, and compare their output with the page."""
     told = blocks(page)
     script = "\n".join(f"{commands}\necho 'end of block'" for commands, _ in told)
     for written, meant in replaced.items():
@@ -76,8 +76,8 @@ def follow(page: str, folder: Path, replaced: dict[str, str], **given: str) -> N
             assert line in printed, (commands, line, printed)
 
 
-def test_the_folder_tutorial(tmp_path: Path) -> None:
-    """Every step, the provider's key included: a stand-in behind HTTP answers where the provider would."""
+def test_the_folder_tutorial_works(tmp_path: Path) -> None:
+    """Every step does, including the provider's key: a stand-in over HTTP answers as the provider."""
     with serve(StandIn(timing=Timing(), remembers=False)) as provider:
         real = {"https://api.openai.com/v1": provider.base_url, "<key>": "sk-a-key", "<model>": "stand-in"}
         follow("tutorial-folder.md", tmp_path, real)
@@ -103,8 +103,8 @@ def up(cloud: str, state: Path) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("cloud", thinned(("aws", "yandex"), 2))
-def test_the_clouds_tutorials(cloud: str, tmp_path: Path) -> None:
-    """What they do on this machine, over the local cloud that they start."""
+def test_the_clouds_tutorials_work(cloud: str, tmp_path: Path) -> None:
+    """Their local steps run over the local cloud that they start."""
     state, folder = tmp_path / "state", tmp_path / "reader"
     folder.mkdir()
     with up(cloud, state):
