@@ -26,7 +26,7 @@ def tls(certificate: Path) -> ssl.SSLContext:
 
 @dataclass(frozen=True)
 class Outside:
-    """How a proxy is spoken to."""
+    """How to reach a proxy."""
 
     scheme: str
     tls: ssl.SSLContext | None
@@ -46,14 +46,14 @@ def _direct(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def _store(server: Server, line: Line) -> None:
-    """Answer whatever is asked."""
+    """Answer every request."""
     while True:
         server.asked.append(await line.asked())
         await line.answer(b"the store")
 
 
 def _passing(port: int, answer: bytes = b"HTTP/1.1 200 Connection established\r\n\r\n") -> Handler:
-    """A proxy that passes bytes on to a port, whatever host it is asked for."""
+    """A proxy that forwards bytes to a port, whatever host is requested."""
 
     async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65_536):
@@ -78,7 +78,7 @@ def _passing(port: int, answer: bytes = b"HTTP/1.1 200 Connection established\r\
 
 
 def test_a_connection_with_tls_is_used_again(tell: Any, certificate: Path, tls: ssl.SSLContext) -> None:
-    """As any other, large bodies included; at the end nothing is left open."""
+    """Like any other, with large bodies too; at the end nothing is left open."""
     body = b"0123456789" * 200_000
 
     async def story() -> None:
@@ -96,7 +96,7 @@ def test_a_connection_with_tls_is_used_again(tell: Any, certificate: Path, tls: 
 
 
 def test_a_certificate_for_another_host_is_not_accepted(tell: Any, certificate: Path, tls: ssl.SSLContext) -> None:
-    """Nor one that nobody vouches for; it is reported as such, and nothing was sent."""
+    """Nor is an untrusted one; it is reported as such, and nothing was sent."""
 
     async def story() -> None:
         async with serving(_store, tls=tls) as server:
@@ -110,8 +110,8 @@ def test_a_certificate_for_another_host_is_not_accepted(tell: Any, certificate: 
     tell(story())
 
 
-def test_a_server_that_does_not_shake_hands_is_left(tell: Any) -> None:
-    """Within the time for a connection; or at once if it speaks no TLS."""
+def test_a_server_without_a_tls_handshake_is_given_up(tell: Any) -> None:
+    """Within the time for a connection, or at once if it does not speak TLS."""
 
     async def silent(_: Server, line: Line) -> None:
         await line.reader.read()
@@ -136,7 +136,7 @@ def test_a_server_that_does_not_shake_hands_is_left(tell: Any) -> None:
 def test_calls_with_tls_go_through_a_tunnel(
     tell: Any, monkeypatch: pytest.MonkeyPatch, certificate: Path, tls: ssl.SSLContext, outside: Outside
 ) -> None:
-    """The proxy sees the host and its own credentials, nothing else; the tunnel is used again."""
+    """The proxy sees only the host and its own credentials; the tunnel is used again."""
 
     async def story() -> None:
         http = _http(certificate)
@@ -174,7 +174,7 @@ def test_calls_with_tls_go_through_a_tunnel(
 def test_a_proxy_that_makes_no_tunnel_means_that_nothing_was_sent(
     tell: Any, monkeypatch: pytest.MonkeyPatch, answer: bytes, told: str
 ) -> None:
-    """Whatever it says instead."""
+    """Whatever it answers instead."""
 
     async def story() -> None:
         http = _http()
@@ -189,8 +189,8 @@ def test_a_proxy_that_makes_no_tunnel_means_that_nothing_was_sent(
     tell(story())
 
 
-def test_the_time_for_a_connection_includes_the_proxys_consent(tell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It may say nothing at all."""
+def test_the_time_for_a_connection_includes_the_proxys_answer(tell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proxy may never answer."""
 
     async def silent(_: Server, line: Line) -> None:
         await line.reader.read()
@@ -229,7 +229,7 @@ def test_a_plain_call_gives_the_proxy_the_whole_address(
 
 
 def test_a_proxy_of_another_kind_is_refused(tell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In words that say what can be used."""
+    """The message says which kinds can be used."""
     monkeypatch.setenv("HTTPS_PROXY", "socks5://127.0.0.1:1")
 
     async def story() -> None:

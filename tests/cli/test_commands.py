@@ -86,7 +86,7 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path, cloud):
     assert command.returncode == 130
     assert '"daily_tokens": 123456' in found.stdout, found.stderr
     assert shown["problem"] is None
-    assert (SUBMIT_FUNCTION in told, CHECKER_FUNCTION in told) == (cloud == "aws",) * 2  # what doctor looks for
+    assert (SUBMIT_FUNCTION in told, CHECKER_FUNCTION in told) == (cloud == "aws",) * 2  # doctor looks for them
     assert "export BACKBURNER_DAILY_TOKENS=123456" in said
     assert "BACKBURNER_DAYLY_COST is not a setting: did you mean BACKBURNER_DAILY_COST?" in said
     assert "nothing is left behind" in errors
@@ -130,7 +130,7 @@ def test_a_port_in_use_is_refused_with_the_remedy():
 @pytest.mark.parametrize("after_s", [0.05, 0.2, 0.4])
 def test_ctrl_c_during_the_start_ends_it_silently(after_s):
     """Nothing has begun yet, so there is nothing to report."""
-    told = environment({"PYTHONPROFILEIMPORTTIME": "1"})  # so that it is seen to be at its first import of many
+    told = environment({"PYTHONPROFILEIMPORTTIME": "1"})  # shows when it is at the first of its imports
     with subprocess.Popen([INSTALLED, "demo"], env=told, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as demo:
         while b"backburner_cli.entry" not in demo.stderr.readline():
             assert demo.poll() is None

@@ -68,7 +68,7 @@ def test_an_up_that_died_is_not_found(home: dict[str, str]) -> None:
             path.write_text(json.dumps(told | changes))
             assert running_here(home) == []
             assert not path.exists()
-        with subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE) as killed:  # nobody waits for it yet
+        with subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE) as killed:  # not reaped yet
             assert killed.stdout.read() == b""
             os.waitid(os.P_PID, killed.pid, os.WEXITED | os.WNOWAIT)
             path.write_text(json.dumps(told | {"pid": killed.pid, "began": None}))
@@ -88,7 +88,7 @@ def test_a_named_deployment_wins_over_an_exported_and_a_chosen_one(home: dict[st
         last = find(Asked(), home)
     buckets = [one.environment["BACKBURNER_BUCKET"] for one in (named, by_profile, exported, chosen, last)]
     assert buckets == ["here", "applied", "exported", "applied", "here"]
-    assert "BACKBURNER_MODEL" not in named.environment  # nothing exported blends with what is named
+    assert "BACKBURNER_MODEL" not in named.environment  # exported variables are not mixed in
 
 
 def test_profiles_have_no_credentials_and_an_unknown_one_lists_the_known(home: dict[str, str]) -> None:

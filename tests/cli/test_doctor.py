@@ -66,8 +66,8 @@ def test_a_sound_deployment_is_reported_and_nothing_is_left_behind(deployed) -> 
         "model",
     ):
         assert levels[name] == "ok", found[name]
-    assert levels["quotas"] == levels["version"] == "skipped"  # neither Lambda nor a template is here
-    assert levels["trigger"] == levels["checker"] == "warning"  # nobody has deployed functions here
+    assert levels["quotas"] == levels["version"] == "skipped"  # there is no Lambda and no template here
+    assert levels["trigger"] == levels["checker"] == "warning"  # no functions are deployed here
     assert "accepts the key" in found["provider"]["message"]
     assert deployed.keys("") == []
 
@@ -76,14 +76,14 @@ def test_a_sound_deployment_is_reported_and_nothing_is_left_behind(deployed) -> 
 def test_a_local_cloud_is_examined_as_the_cloud_it_imitates(kind, deployed, tmp_path) -> None:
     """No remedy refers to a template, a trigger or a quota that the local cloud lacks."""
     reached_by = {name: value for name, value in deployed.environment.items() if name != "OPENAI_API_KEY"}
-    if kind == "yandex":  # which has no endpoint for everything
+    if kind == "yandex":  # it has no single endpoint for everything
         address = reached_by.pop("AWS_ENDPOINT_URL")
         reached_by |= {"AWS_ENDPOINT_URL_S3": address, "AWS_ENDPOINT_URL_SQS": address}
     here = {"XDG_STATE_HOME": str(tmp_path), "XDG_RUNTIME_DIR": ""}
     with announced(here, kind, reached_by):
         found = examined(replace(deployed, environment=here), "--local")[1]
     assert (found["quotas"]["level"], found["quotas"]["remedy"]) == ("ok", "")
-    assert (found["provider's key"]["level"], found["provider's key"]["remedy"]) == ("skipped", "")  # none is taken
+    assert (found["provider's key"]["level"], found["provider's key"]["remedy"]) == ("skipped", "")  # none is needed
     told = {name: (found[name]["level"], found[name]["message"]) for name in ("trigger", "schedule") if name in found}
     if kind == "yandex":
         assert told == {
@@ -91,7 +91,7 @@ def test_a_local_cloud_is_examined_as_the_cloud_it_imitates(kind, deployed, tmp_
             "schedule": ("ok", "backburner up calls the checker once a minute"),
         }
     else:
-        assert told["trigger"][0] == "warning"  # this bucket sends no events, which the local AWS can tell
+        assert told["trigger"][0] == "warning"  # this bucket sends no events, and the local AWS knows
 
 
 def test_a_generation_is_tried_only_with_consent(deployed, provider) -> None:

@@ -68,7 +68,7 @@ def account():
     session = boto3.session.Session("test", "test", region_name="eu-north-1")
     client = session.client("cloudformation", endpoint_url=environment["AWS_ENDPOINT_URL"])
     s3 = session.client("s3", endpoint_url=environment["AWS_ENDPOINT_URL"])
-    number = next(_NUMBERS)  # what the server holds is shared by all of this process
+    number = next(_NUMBERS)  # the server's state is shared by all tests of this process
     for name, policy in ((f"kept{number}", "Retain"), (f"owned{number}", "Delete")):
         bucket = {"Type": "AWS::S3::Bucket", "DeletionPolicy": policy, "Properties": {"BucketName": f"{name}-bucket"}}
         outputs = {each: {"Value": f"http://{each.lower()}"} for each in OUTPUTS}

@@ -312,7 +312,7 @@ def test_a_profile_that_was_removed_is_reported(command: str, tmp_path) -> None:
     assert "backburner use gone --stack" in refused(NOTHING.call(*arguments(command, tmp_path), "--profile", "gone"))
 
 
-@pytest.mark.parametrize("command", sorted(set(ARGUMENTS) - {"down"}))  # Terraform itself says what it finds
+@pytest.mark.parametrize("command", sorted(set(ARGUMENTS) - {"down"}))  # for `down`, Terraform reports it itself
 @pytest.mark.parametrize("damaged", ["--terraform", "--folder"])
 def test_a_deployment_whose_files_are_damaged_is_reported(command: str, damaged: str, tmp_path) -> None:
     """Terraform's state or a folder's is not JSON."""

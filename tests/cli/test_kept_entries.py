@@ -65,7 +65,7 @@ def steps(draw: st.DrawFn) -> list[tuple[dict[str, tuple[str, list[Job]]], set[s
     numbers = itertools.count()
 
     def job(*, is_open: bool) -> Job:
-        at = NOON + timedelta(minutes=next(numbers))  # no two at one time, whose order is nobody's concern
+        at = NOON + timedelta(minutes=next(numbers))  # no two at one time, since their order is undefined
         return Job(
             key=draw(st.sampled_from(KEYS)),
             state=draw(st.sampled_from(OPEN_STATES if is_open else ENDED_STATES)),

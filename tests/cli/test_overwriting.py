@@ -58,7 +58,7 @@ def test_a_truncated_note_does_not_affect_others(cloud: Cloud, fetched: Path) ->
     """A command died while writing a line; a foreign line does not count."""
     notes = fetched / NOTES
     notes.write_text('12\n["abc", "don')
-    assert json.loads(cloud.call("results", "--to", str(fetched)).stdout)["written"] == []  # and notes what is there
+    assert json.loads(cloud.call("results", "--to", str(fetched)).stdout)["written"] == []  # and the note is written
     cloud.s3.put_object(Bucket=BUCKET, Key=HELD, Body=b"a newer answer")
     shown = cloud.call("results", "--to", str(fetched))
     assert (shown.exit_code, json.loads(shown.stdout)["written"]) == (0, [HELD])

@@ -48,7 +48,7 @@ def typed(script: str, folder: Path, given: dict[str, str]) -> str:
     ) as shell:
         os.close(slave)
         until = time.monotonic() + LIMIT_S
-        with contextlib.suppress(OSError):  # nobody writes to it any more
+        with contextlib.suppress(OSError):  # its writer has ended
             while select.select([master], [], [], max(0.0, until - time.monotonic()))[0]:
                 if not (read := os.read(master, 65536)):
                     break

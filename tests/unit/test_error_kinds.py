@@ -39,7 +39,7 @@ _OPENAI_LONG = "Your input exceeds the context window of this model. Please adju
 _QUOTA = "You exceeded your current quota, please check your plan and billing details."
 
 RECORDED: list[tuple[str, int, Any, ErrorKind, Act]] = [
-    # Too long: cut smaller, and once more.
+    # Too long: cut smaller and tried once more.
     ("openai", 400, _error(_OPENAI_LONG, type="invalid_request_error", param="input", code="context_length_exceeded"),
      ErrorKind.TOO_LONG, Act.SPLIT),
     ("openai", 400, _error("Invalid 'input': string too long. Expected a string with maximum length 10485760.",
@@ -71,7 +71,7 @@ RECORDED: list[tuple[str, int, Any, ErrorKind, Act]] = [
      "8192, got 9136", "httpStatus": "Bad Request", "details": []}}, ErrorKind.TOO_LONG, Act.SPLIT),
     ("yandex", 400, {"code": 3, "message": "text length is 349354, which is outside the range (0, 100000]",
      "details": []}, ErrorKind.TOO_LONG, Act.SPLIT),
-    # Money is out: everybody waits.
+    # Out of money: all jobs wait.
     ("openai", 429, _error(_QUOTA, type="insufficient_quota", param=None, code="insufficient_quota"),
      ErrorKind.QUOTA, Act.PAUSE),
     ("openai", 400, _error("Billing hard limit has been reached", type="invalid_request_error", param=None,
@@ -82,7 +82,7 @@ RECORDED: list[tuple[str, int, Any, ErrorKind, Act]] = [
      ErrorKind.QUOTA, Act.PAUSE),
     ("yandex", 403, {"error": {"httpCode": 403, "message": "Billing account is not active", "httpStatus": "Forbidden"}},
      ErrorKind.QUOTA, Act.PAUSE),
-    # Too much at a time: it waits.
+    # Rate limits: the job waits.
     ("openai", 429, _error("Rate limit reached for requests", type="requests", param=None, code="rate_limit_exceeded"),
      ErrorKind.RATE, Act.WAIT),
     ("azure", 429, _error("Requests to the Responses API have exceeded the token rate limit of your tier.", code="429"),
@@ -98,7 +98,7 @@ RECORDED: list[tuple[str, int, Any, ErrorKind, Act]] = [
      "allowed 100 requests", "details": []}, ErrorKind.RATE, Act.WAIT),
     ("yandex", 429, {"error": {"httpCode": 429, "message": "ai.textGenerationCompletionSessionsCount.count gauge quota "
      "limit exceed: allowed 1 requests"}}, ErrorKind.RATE, Act.WAIT),
-    # More pictures than the model takes in one request: as too long.
+    # More pictures than the model takes in one request: handled like too long.
     ("vllm", 400, _error("At most 4 image(s) may be provided in one prompt.", type="BadRequestError", param=None,
      code=400), ErrorKind.TOO_LONG, Act.SPLIT),
     # The model takes no pictures.
@@ -129,20 +129,20 @@ RECORDED: list[tuple[str, int, Any, ErrorKind, Act]] = [
      "Not Found"}}, ErrorKind.UNKNOWN_MODEL, Act.FAIL),
     ("litellm", 401, _error("key not allowed to access model. This key can only access models=['a']. Tried to access m",
      type="key_model_access_denied", param="model", code="401"), ErrorKind.MODEL_DENIED, Act.PAUSE_MODEL),
-    # A parameter that is not taken: the recipe is wrong.
+    # An unsupported parameter: the recipe is wrong.
     ("openai", 400, _error("Unsupported parameter: 'temperature' is not supported with this model.",
      type="invalid_request_error", param="temperature", code=None), ErrorKind.UNSUPPORTED_PARAMETER, Act.FAIL),
     ("azure", 400, _error("Unknown parameter: 'foo'.", type="invalid_request_error", param="foo",
      code="unknown_parameter"), ErrorKind.UNSUPPORTED_PARAMETER, Act.FAIL),
     ("litellm", 400, _error("litellm.UnsupportedParamsError: openai does not support parameters: ['top_k'], for "
      "model=m.", type="None", param=None, code="400"), ErrorKind.UNSUPPORTED_PARAMETER, Act.FAIL),
-    # No background mode, or none with this model: nothing is wrong with the documents.
+    # No background mode, or none with this model: the documents are fine.
     ("openai", 400, _error("Background mode is not supported with this model.", type="invalid_request_error",
      param="background", code="unsupported_parameter"), ErrorKind.NO_BACKGROUND, Act.PAUSE_MODEL),
     ("gateway", 400, _error("background mode is not supported", type="invalid_request_error", code=400),
      ErrorKind.NO_BACKGROUND, Act.PAUSE_MODEL),
     ("gateway", 501, {"detail": "Unsupported: background"}, ErrorKind.NO_BACKGROUND, Act.PAUSE_MODEL),
-    # No store: nothing could be collected.
+    # No storage: no result could be collected.
     ("vllm", 501, _error(_VLLM_STORE, type="invalid_request_error", param="store", code=501),
      ErrorKind.NO_STORE, Act.PAUSE),
     ("vllm", 400, _error(_VLLM_STORE, type="invalid_request_error", param=None, code=400),

@@ -79,7 +79,7 @@ def _differences(before: Any, after: Any, path: str = "") -> list[str]:
         inner = [_differences(before[name], after[name], f"{path}/{name}") for name in before if name in after]
         return [*gone, *(each for found in inner for each in found)]
     if isinstance(before, list) and isinstance(after, list):
-        is_struct = not any(isinstance(each, dict | list) for each in before)  # written as an array: it may grow
+        is_struct = not any(isinstance(each, dict | list) for each in before)  # a struct written as an array may grow
         if len(after) < len(before) or (len(after) > len(before) and not is_struct):
             return [f"{path}: {len(before)} items became {len(after)}"]
         return [

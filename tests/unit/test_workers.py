@@ -13,9 +13,9 @@ from support.workers import warm
     [
         {},
         {"tx": []},
-        {"tx": ["popen", "popen"], "cov_source": ["backburner"]},  # what is imported must be counted where it is run
+        {"tx": ["popen", "popen"], "cov_source": ["backburner"]},  # coverage counts imports in the process itself
         {"tx": ["popen", "ssh=elsewhere"]},
-        {"tx": ["popen", "popen"], "collectonly": True},  # as the server does itself, which must not start another
+        {"tx": ["popen", "popen"], "collectonly": True},  # the server itself does this, and must not start another
     ],
 )
 def test_workers_that_cannot_be_forked_are_started_by_xdist(options: dict[str, Any]) -> None:
