@@ -1,4 +1,4 @@
-"""A console in a thread of this process, and what a browser would send to it."""
+"""A console in a thread of this process, and the requests that a browser would send to it."""
 
 import asyncio
 import contextlib
@@ -20,7 +20,7 @@ _ANSWER_LIMIT_S = 120.0
 
 @dataclass(frozen=True)
 class Served:
-    """A console that answers; `http` has its cookie, and sends what its page would send."""
+    """A running console; `http` has its cookie, and sends the headers that its page would send."""
 
     address: Address
     http: httpx2.Client
@@ -31,7 +31,7 @@ class Served:
         return f"http://127.0.0.1:{self.address.port}"
 
     def get(self, path: str, **parameters: Any) -> Any:
-        """What a question is answered, as JSON."""
+        """The answer to a GET, as JSON."""
         answer = self.http.get(path, params=parameters)
         assert answer.status_code == 200, answer.text
         return answer.json()
@@ -41,7 +41,7 @@ class Served:
         return self.until(lambda told: told["is_ready"])
 
     def until(self, holds: Any) -> Any:
-        """The overview, once something holds of it."""
+        """The overview, once it satisfies a condition."""
         for _ in range(600):
             told = self.get("/api/overview")
             if holds(told):
@@ -52,9 +52,9 @@ class Served:
 
 @contextlib.contextmanager
 def served(environment: Mapping[str, str], deployment: str = "a test's deployment") -> Iterator[Served]:
-    """Serve a deployment while the block runs. The environment must be this process's own too: boto3 reads no other."""
+    """Serve a deployment during the block. The environment must be this process's own too: boto3 reads no other."""
     listener, is_up = listening(HOST, 0), threading.Event()
-    given = {"XDG_CACHE_HOME": "/dev/null/no", **environment}  # nothing is put into this user's cache
+    given = {"XDG_CACHE_HOME": "/dev/null/no", **environment}  # nothing is written to this user's cache
     told: list[Any] = []
 
     def ready(address: Address, stop: Stop) -> None:

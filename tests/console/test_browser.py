@@ -1,4 +1,4 @@
-"""The console in a real browser. Skipped, with the way to get one, where there is no Chromium."""
+"""The console in a real browser. Without Chromium it is skipped, and the message says how to get it."""
 
 import base64
 import os
@@ -41,7 +41,7 @@ expect.set_options(timeout=LIMIT_MS)
 
 @pytest.fixture(scope="module")
 def shared_page() -> Iterator[Page]:
-    """One page for all tests here, since each new one starts processes; for it, evil.example is this machine."""
+    """One page for all tests here, since each new one starts processes; it resolves evil.example to this machine."""
     with chromium("--host-resolver-rules=MAP evil.example 127.0.0.1", *ONE_RENDERER) as found:
         if found is None:
             without_browser(os.environ)
@@ -54,7 +54,7 @@ def shared_page() -> Iterator[Page]:
 
 @dataclass(frozen=True)
 class Seat:
-    """A page that shows a console over a deployment. Whatever runs a loop of its own runs in another thread."""
+    """A page that shows a console over a deployment. Code that runs its own loop runs in another thread."""
 
     page: Page
     console: Served
@@ -64,7 +64,7 @@ class Seat:
     """What the browser may complain of: a test that is refused something says so."""
 
     def there(self, work: Callable[..., Any], *arguments: Any) -> Any:
-        """Do something at the deployment: Playwright's own loop is in the way here."""
+        """Do something at the deployment in a thread, away from Playwright's own loop."""
         return self.thread.submit(work, *arguments).result()
 
     def open(self, view: str = "#/") -> None:
@@ -73,7 +73,7 @@ class Seat:
         expect(self.page.locator("#index-state")).to_contain_text("document")
 
     def drop(self, path: Path) -> None:
-        """Drop a file or folder, as the desktop does."""
+        """Drop a file or folder on the page, as from the desktop."""
         session = self.page.context.new_cdp_session(self.page)
         data = {"items": [], "files": [str(path)], "dragOperationsMask": 1}
         for kind in ("dragEnter", "dragOver", "drop"):
@@ -82,7 +82,7 @@ class Seat:
 
 @contextmanager
 def _elsewhere(thread: ThreadPoolExecutor, manager: Any) -> Iterator[Any]:
-    """A block whose beginning and end run in another thread."""
+    """A block that is entered and left in another thread."""
     value = thread.submit(manager.__enter__).result()
     try:
         yield value
@@ -92,7 +92,7 @@ def _elsewhere(thread: ThreadPoolExecutor, manager: Any) -> Iterator[Any]:
 
 @pytest.fixture
 def page(shared_page: Page) -> Iterator[Page]:
-    """The page as nobody has used it: without cookies, and what it stores belongs to the console's own port."""
+    """A fresh page: without cookies, and with storage that belongs to the console's own port."""
     shared_page.emulate_media(color_scheme="light", reduced_motion="reduce")
     yield shared_page
     shared_page.goto("about:blank")
@@ -101,7 +101,7 @@ def page(shared_page: Page) -> Iterator[Page]:
 
 @pytest.fixture
 def seat(page: Page, endpoint: str, cloud_clients: tuple[Any, Any]) -> Iterator[Seat]:
-    """A page over an empty deployment. It asks no other host, and nothing in it goes wrong."""
+    """A page over an empty deployment. It must call no other host, and nothing in it may fail."""
     with ThreadPoolExecutor(1) as thread, _elsewhere(thread, deployments(endpoint, cloud_clients)) as make:
         world = thread.submit(make).result()
         asked: list[str] = []
@@ -114,16 +114,16 @@ def seat(page: Page, endpoint: str, cloud_clients: tuple[Any, Any]) -> Iterator[
         with served(world.environment) as console, listening(page, listeners):
             made = Seat(page, console, world, thread)
             yield made
-            page.goto("about:blank")  # it asks this console nothing more
-            own = (console.origin, "chrome:", "chrome-extension:", "about:")  # the browser's own viewer of PDFs
+            page.goto("about:blank")  # no more requests to this console
+            own = (console.origin, "chrome:", "chrome-extension:", "about:")  # the browser's own PDF viewer
             assert [url for url in asked if not url.startswith(own)] == []
             assert [one for one in wrong if not any(said in one for said in made.expected)] == []
 
 
 @contextmanager
 def listening(page: Page, listeners: dict[str, Callable[[Any], None]]) -> Iterator[None]:
-    """Be told what happens on a page while the block runs."""
-    emitter: Any = page  # each event has a signature of its own
+    """Receive a page's events during the block."""
+    emitter: Any = page  # the overloads differ by event
     for event, listener in listeners.items():
         emitter.on(event, listener)
     try:
@@ -134,7 +134,7 @@ def listening(page: Page, listeners: dict[str, Callable[[Any], None]]) -> Iterat
 
 
 def test_what_is_dropped_is_followed_until_its_result_is_shown(seat: Seat, tmp_path: Path) -> None:
-    """A folder keeps its tree, hidden files stay out; uploaded, running, done, and the text beside its source."""
+    """A folder keeps its tree without hidden files: uploaded, running, done, and the text beside its source."""
     folder = tmp_path / "contracts"
     (folder / "2024").mkdir(parents=True)
     (folder / "2024" / "lease & more.txt").write_text(DOCUMENT)
@@ -170,8 +170,8 @@ def test_what_is_dropped_is_followed_until_its_result_is_shown(seat: Seat, tmp_p
     )  # its recipe names no price
 
 
-def test_a_failure_is_run_again_after_its_number_was_agreed_to(seat: Seat) -> None:
-    """The remedy is shown; no is no; focus goes back; once it is done the failure is gone."""
+def test_a_failure_is_replayed_after_confirmation(seat: Seat) -> None:
+    """The remedy is shown, "no" changes nothing, focus returns, and once it is done the failure is gone."""
     key = "inbox/notes/harbour.txt"
     seat.there(seat.world.process, key)
     seat.open()
@@ -210,7 +210,7 @@ def test_a_job_is_cancelled_from_its_own_page(seat: Seat) -> None:
 
 
 def test_very_many_rows_scroll_and_filter(seat: Seat) -> None:
-    """A few rows exist, whatever is in sight; from end to end by keyboard; a filter answers within a second."""
+    """Few rows exist at a time; the keyboard reaches both ends; a filter answers within a second."""
     seat.there(lambda: many_jobs(seat.world, MANY, open_jobs=30))
     total = seat.console.until(lambda told: told["documents"] >= MANY + 30)["documents"]
     began = time.monotonic()
@@ -249,7 +249,7 @@ def _matching(seat: Seat, text: str) -> str:
 
 
 def test_content_from_users_is_shown_as_text_only(seat: Seat) -> None:
-    """In the list, in a story, in a message, in a source; whatever a key or a document says."""
+    """In the list, a story, a message or a source, for any key or document."""
     key = f"inbox/{SCRIPT}/{SCRIPT}.html"
     seat.there(seat.world.process, key, f"<html><body>{SCRIPT}<p>Hello</p></body></html>")
     seat.open("#/documents")
@@ -266,7 +266,7 @@ def test_content_from_users_is_shown_as_text_only(seat: Seat) -> None:
 
 
 def test_pictures_and_pdfs_are_shown_beside_the_result(seat: Seat) -> None:
-    """As they are: a picture that is drawn, a PDF in the browser's own viewer."""
+    """A picture is drawn, and a PDF opens in the browser's own viewer."""
     picture = base64.b64decode(
         "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAEElEQVR4nGNY4cgFRAwQCgAdGgPNC7x7+gAAAABJRU5ErkJggg=="
     )
@@ -288,22 +288,22 @@ def test_pictures_and_pdfs_are_shown_beside_the_result(seat: Seat) -> None:
 
 
 class _Attack(BaseHTTPRequestHandler):
-    """Another local server, whose page asks the console with this browser's cookies."""
+    """Another local server, whose page calls the console with this browser's cookies."""
 
     def do_GET(self) -> None:
-        """A page with nothing on it."""
+        """Serve an empty page."""
         self.send_response(200)
         self.send_header("content-type", "text/html")
         self.end_headers()
         self.wfile.write(b"<title>another page</title>")
 
     def log_message(self, *_: Any) -> None:
-        """Quiet."""
+        """Log nothing."""
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_quotes_of_a_result_are_marked_in_its_source(seat: Seat, scheme: Any) -> None:
-    """Each leads to its place by keyboard, which is then in focus; axe finds nothing in either scheme."""
+    """The keyboard leads from each to its place and focuses it; axe finds nothing in either scheme."""
     key, front = "inbox/facts/lease.txt", "schema: {type: object, additionalProperties: false, required: [fact], "
     seat.world.recipe("facts", front + "properties: {fact: {type: string, x-quote: true}}}")
     seat.there(seat.world.process, key)
@@ -324,7 +324,7 @@ def test_the_quotes_of_a_result_are_marked_in_its_source(seat: Seat, scheme: Any
 
 
 def test_another_page_of_the_same_browser_gets_nothing_and_changes_nothing(seat: Seat) -> None:
-    """From another port of this machine, from a name that points to it, in a frame."""
+    """From another port of this machine, from a name that resolves to it, and in a frame."""
     key = "inbox/notes/harbour.txt"
     seat.there(seat.world.process, key)
     seat.open()
@@ -355,7 +355,7 @@ def test_another_page_of_the_same_browser_gets_nothing_and_changes_nothing(seat:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"] if is_deep() else ["dark"])
 def test_every_view_passes_the_accessibility_checks(seat: Seat, scheme: Any) -> None:
-    """Names, roles, contrast, order: axe finds nothing, in either scheme."""
+    """For names, roles, contrast and order, axe finds nothing in either scheme."""
     seat.there(lambda: many_jobs(seat.world, 300, open_jobs=12, errors_each=50))
     seat.console.until(lambda told: told["states"].get("failed") and told["documents"] >= 312)
     failed, done = (
@@ -380,7 +380,7 @@ def test_every_view_passes_the_accessibility_checks(seat: Seat, scheme: Any) -> 
 
 
 def test_the_keyboard_reaches_everything_and_focus_is_announced(seat: Seat) -> None:
-    """Skip link, navigation, focus on the content after each step; the chart tells its bars; a title for each view."""
+    """Skip link, navigation, focus on the content after each step; the chart reads out its bars; views have titles."""
     seat.there(seat.world.process, "inbox/harbour.txt")
     seat.open()
     page = seat.page
@@ -403,7 +403,7 @@ def test_the_keyboard_reaches_everything_and_focus_is_announced(seat: Seat) -> N
 
 
 def _bar_with(page: Page, what: str) -> str:
-    """What the chart says of the bar that has something, looked for from the end: minutes pass on a busy machine."""
+    """The chart's text for the bar with this content, from the end: minutes pass on a busy machine."""
     end_s = time.monotonic() + LIMIT_MS / 1000
     while time.monotonic() < end_s:
         page.keyboard.press("End")
@@ -416,7 +416,7 @@ def _bar_with(page: Page, what: str) -> str:
 
 
 def test_a_changed_recipe_is_tried_on_one_document_before_it_is_saved(seat: Seat) -> None:
-    """The trial's text beside the present one, with the changes marked; a mistake is reported; then it is saved."""
+    """The trial's text is beside the present one, with changes marked; a mistake is reported; then it is saved."""
     seat.world.recipe("notes", "price: {input: 1, output: 2}", "Summarise it.")
     key = "inbox/notes/harbour.txt"
     seat.there(seat.world.process, key)
@@ -451,7 +451,7 @@ def test_a_changed_recipe_is_tried_on_one_document_before_it_is_saved(seat: Seat
 
 
 def test_two_recipes_are_compared_side_by_side(seat: Seat) -> None:
-    """What each came to, and the difference of a document's two results."""
+    """With the totals of each, and the differences between a document's two results."""
     seat.world.recipe("notes", "price: {input: 1, output: 2}", "Summarise it.")
     seat.world.recipe("terse", "price: {input: 2, output: 4}", "Summarise it.")
     seat.there(seat.world.process, "inbox/notes/harbour.txt")
@@ -470,7 +470,7 @@ def test_two_recipes_are_compared_side_by_side(seat: Seat) -> None:
 
 
 def test_two_runs_are_compared_by_keyboard_alone(seat: Seat) -> None:
-    """From a document's page: another document is named, and both texts are side by side with what differs marked."""
+    """From a document's page another document is named, and both texts are shown with differences marked."""
     seat.world.recipe("notes", "price: {input: 1, output: 2}", "Summarise it.")
     one, other = "inbox/notes/harbour.txt", "inbox/notes/council.txt"
     seat.there(seat.world.process, one)

@@ -13,13 +13,13 @@ TEXT = "Say it in five words."
 
 
 def put(console, **body):
-    """What saving is answered."""
+    """The answer to saving a recipe."""
     answer = console.http.put("/api/recipe", json=body)
     return answer.status_code, answer.json()
 
 
 def test_a_recipe_is_changed_only_as_it_was_read(console, cloud) -> None:
-    """A new one if there is none; what somebody else has changed meanwhile stays."""
+    """A new one only if there is none; another person's change in between is kept."""
     assert put(console, name="lease", text=TEXT, etag="")[0] == 200
     read = console.get("/api/recipe", name="lease")
     assert read["text"] == TEXT
@@ -39,7 +39,7 @@ def test_the_built_in_recipe_can_be_read_and_replaced(console, cloud) -> None:
 
 
 def test_an_invalid_recipe_is_reported_before_anything_is_written(console, cloud) -> None:
-    """The front matter's own words; names that are no folder; bodies that say too much."""
+    """In the front matter's own words; invalid folder names and unknown fields in the body too."""
     for name, text in (
         ("a", "---\ntemprature: 1\n---\nSay it."),
         ("a", ""),
@@ -58,7 +58,7 @@ def test_an_invalid_recipe_is_reported_before_anything_is_written(console, cloud
 
 
 def test_a_trial_is_a_copy_under_a_recipe_of_its_own(console, cloud) -> None:
-    """The recipe in use stays; the same text changes nothing, another one is tried; what is missing is reported."""
+    """The recipe in use stays; an unchanged text changes nothing, a new one is tried; missing things are reported."""
     put(console, name="lease", text=TEXT, etag="")
     body = {"name": "lease", "text": "Say it in six words.", "key": DONE}
     first = console.http.post("/api/trial", json=body).json()
@@ -75,8 +75,8 @@ def test_a_trial_is_a_copy_under_a_recipe_of_its_own(console, cloud) -> None:
     assert console.http.post("/api/trial", json=body | {"key": "ledger/governor.json"}).status_code == 404
 
 
-def test_two_results_differ_word_by_word(console, cloud) -> None:
-    """Pieces that are the same, gone or new; together they are both texts."""
+def test_two_results_are_compared_word_by_word(console, cloud) -> None:
+    """Pieces are equal, removed or added; together they make up both texts."""
     old, new = "The rent is 4200 crowns a month.", "The rent is 4300 crowns each month. Deposit: 10."
     for key, text in (("results/a/x.md", old), ("results/b/x.md", new)):
         cloud.s3.put_object(Bucket=BUCKET, Key=key, Body=text.encode())
@@ -89,7 +89,7 @@ def test_two_results_differ_word_by_word(console, cloud) -> None:
 
 
 def test_two_recipes_are_compared_on_what_both_have_done() -> None:
-    """By the path below the recipe's folder; sums over those that both have done, and only those."""
+    """By the path below the recipe's folder; sums are only over those that both have done."""
 
     def job(key: str, recipe: str, state: State, tokens: int, cost: float | None) -> Job:
         at = datetime(2031, 5, 17, tzinfo=UTC)

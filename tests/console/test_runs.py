@@ -1,4 +1,4 @@
-"""Two runs side by side: their figures always, their texts as long as nothing has replaced them."""
+"""Two runs side by side: always with figures, and with texts as long as these were not replaced."""
 
 import os
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ AGAIN = "inbox/again/contract.txt"
 
 
 def lived() -> System:
-    """A document that was replaced while its first run was under way, and run again later; and two others."""
+    """A document that was replaced during its first run, and replayed later; and two others."""
     system = System()
     system.bucket.upload("recipes/other.md", "---\nprice: {input: 2, output: 4}\n---\nSummarise it.")
     system.upload(KEY, "the rent is 4200 crowns")
@@ -38,7 +38,7 @@ def lived() -> System:
 
 @pytest.fixture
 def runs(monkeypatch: pytest.MonkeyPatch, empty) -> Iterator[Served]:
-    """A console over them."""
+    """A console over these documents."""
     for name in [name for name in os.environ if name.startswith(FOREIGN)]:
         monkeypatch.delenv(name)
     empty.settle_in(lived(), old=("inbox/", "results/", "failed/"))
@@ -50,7 +50,7 @@ def runs(monkeypatch: pytest.MonkeyPatch, empty) -> Iterator[Served]:
 
 
 def test_two_runs_of_one_document_are_compared(runs: Served) -> None:
-    """The latest first; a superseded run still has its text, and the pieces are both texts."""
+    """The latest comes first; a superseded run still has its text, and the pieces make up both texts."""
     present, earlier = runs.get("/api/runs", key=KEY)["runs"]
     assert (present["state"], earlier["state"]) == ("done", "superseded")
     told = runs.get("/api/pair", **{"key": KEY, "run": earlier["name"], "with": KEY, "with_run": present["name"]})
@@ -65,8 +65,8 @@ def test_two_runs_of_one_document_are_compared(runs: Served) -> None:
         assert (told[side]["recipe"], told[side]["model"]) == ("default", "model-1")
 
 
-def test_two_documents_are_compared_as_they_stand(runs: Served) -> None:
-    """Without a named run, the latest of each, with its own recipe and cost."""
+def test_two_documents_are_compared_by_their_latest_runs(runs: Served) -> None:
+    """Unless a run is named; each has its own recipe and cost."""
     told = runs.get("/api/pair", **{"key": KEY, "with": OTHER})
     assert (told["old"]["recipe"], told["new"]["recipe"]) == ("default", "other")
     assert (told["old"]["cost"], told["new"]["cost"] > 0) == (None, True)
@@ -74,7 +74,7 @@ def test_two_documents_are_compared_as_they_stand(runs: Served) -> None:
 
 
 def test_a_missing_text_is_reported_and_the_figures_stay(runs: Served, empty) -> None:
-    """What came before a failure counts as its text; a result that somebody removed leaves the figures."""
+    """A failed run's partial text counts; if a result was removed, the figures remain."""
     told = runs.get("/api/pair", **{"key": KEY, "with": BROKEN})
     assert (told["new"]["state"], told["new"]["text"]) == ("failed", "the rent is")
     empty.s3.delete_object(Bucket=empty.environment["BACKBURNER_BUCKET"], Key="results/contract.txt.md")
@@ -83,8 +83,8 @@ def test_a_missing_text_is_reported_and_the_figures_stay(runs: Served, empty) ->
     assert "not in the bucket" in told["old"]["missing"]
 
 
-def test_a_text_that_was_replaced_is_found_in_a_bucket_that_keeps_versions(runs: Served, empty) -> None:
-    """By the run that its metadata names; without versions its figures are all there is, and the page says why."""
+def test_a_replaced_text_is_found_in_a_versioned_bucket(runs: Served, empty) -> None:
+    """Its metadata names the run; without versions only the figures are left, and the page says why."""
     s3, place = empty.s3, {"Bucket": empty.environment["BACKBURNER_BUCKET"], "Key": "results/again/contract.txt.md"}
     present, earlier = runs.get("/api/runs", key=AGAIN)["runs"]
     asked = {"key": AGAIN, "run": earlier["name"], "with": AGAIN, "with_run": present["name"]}
@@ -104,7 +104,7 @@ def test_a_text_that_was_replaced_is_found_in_a_bucket_that_keeps_versions(runs:
 
 
 def test_an_unknown_document_or_run_is_reported(runs: Served) -> None:
-    """No object of another kind is ever shown, and a run must be one of the document's own."""
+    """No other object is ever shown, and a run must belong to the document."""
     for asked, status in (
         ({"key": KEY, "with": "ledger/governor.json"}, 404),
         ({"key": NEW, "with": KEY}, 404),
