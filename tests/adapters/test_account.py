@@ -90,7 +90,7 @@ def test_credentials_of_the_environment_are_read_for_each_call() -> None:
 
 
 def test_a_profile_is_read_as_boto3_reads_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Its keys, region, address, addressing style and certificates."""
+    """It gives keys, region, address, addressing style and certificates."""
     (tmp_path / "credentials").write_text("[work]\naws_access_key_id = of-work\naws_secret_access_key = hidden\n")
     (tmp_path / "config").write_text(
         "[profile work]\nregion = eu-west-1\nca_bundle = /certificates.pem\nendpoint_url = https://store.example\n"

@@ -178,7 +178,7 @@ def test_both_times_are_the_stores_and_in_utc(bucket: BucketSubject) -> None:
 
 
 def test_a_list_is_complete_and_in_order(bucket: BucketSubject) -> None:
-    """All keys with a prefix and no others, each with its ETag and size; or only those after one."""
+    """It has all keys with a prefix and no others, each with its ETag and size, or only those after one."""
     keys = sorted(key for key in AWKWARD if key.startswith("inbox/"))
 
     async def story() -> tuple[list[str], list[str]]:

@@ -79,7 +79,7 @@ def test_a_signature_is_that_of_the_scheme() -> None:
 
 
 def test_a_webhook_gets_the_body_as_it_was_signed(receiver: Receiver) -> None:
-    """With its id, this try's time, and a signature that is valid for no other body or key."""
+    """It comes with its id, this try's time, and a signature that is valid for no other body or key."""
     tell(webhook(receiver.url))
     (post,) = receiver.posts
     headers, body = post
@@ -226,7 +226,7 @@ def test_an_event_that_is_refused_inside_a_success_is_a_refusal(endpoint: str) -
 
 @pytest.mark.parametrize("protocol", ["json", "query"])
 def test_a_queue_gets_the_body_as_a_message(endpoint: str, protocol: str) -> None:
-    """By either queue protocol; an absent queue refuses."""
+    """Both queue protocols work, and an absent queue refuses."""
     sqs = client("sqs", endpoint)
     url = sqs.create_queue(QueueName=f"hears-{protocol}")["QueueUrl"]
     named = {"BACKBURNER_NOTIFY_QUEUE_URL": url, "BACKBURNER_QUEUE_PROTOCOL": protocol}
@@ -239,7 +239,7 @@ def test_a_queue_gets_the_body_as_a_message(endpoint: str, protocol: str) -> Non
 
 
 def test_every_named_channel_is_notified() -> None:
-    """A topic in its own region, a bus, a queue, a webhook."""
+    """They are a topic in its own region, a bus, a queue, and a webhook."""
     named = settings(
         BACKBURNER_NOTIFY_TOPIC_ARN="arn:aws:sns:us-east-2:123456789012:ended",
         BACKBURNER_NOTIFY_EVENT_BUS="default",
@@ -284,7 +284,7 @@ def test_without_settings_there_is_no_channel() -> None:
 
 
 def test_the_pages_example_accepts_what_is_genuine_and_nothing_else(receiver: Receiver) -> None:
-    """As copied by a user, it refuses a forged body, an old time, another key and another id."""
+    """A user's copy of it refuses a forged body, an old time, another key and another id."""
     page = (Path(__file__).parents[2] / "docs/notifications.md").read_text(encoding="utf-8")
     names: dict[str, Any] = {}
     exec(page.partition("```python\n")[2].partition("```")[0], names)  # noqa: S102 - the page's own code

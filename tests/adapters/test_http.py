@@ -134,7 +134,7 @@ def test_calls_go_through_the_proxy_that_the_environment_names(monkeypatch: pyte
 
 
 def test_a_server_that_does_not_answer_is_given_up() -> None:
-    """At the read limit, or at the caller's own; the request may have had its effect."""
+    """It is at the read limit, or at the caller's own; the request may have had its effect."""
     let_go = threading.Event()
 
     def hold(_: Any) -> Say:
@@ -161,7 +161,7 @@ def test_a_refused_connection_means_that_nothing_was_sent() -> None:
 
 
 def test_a_post_is_never_sent_again() -> None:
-    """Neither over a dead connection nor if its answer breaks off."""
+    """It is not repeated over a dead connection or if its answer breaks off."""
     with serve_proxy(NOBODY) as server:
         server.rule = lambda _: CUT
         with pytest.raises(NoAnswerError):

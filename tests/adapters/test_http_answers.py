@@ -89,7 +89,7 @@ def test_an_answer_is_the_same_however_it_is_cut(answer: Answer, cuts: list[int]
 
 @given(answers(), CUTS, st.integers(0, 2000))
 def test_a_truncated_answer_is_an_error(answer: Answer, cuts: list[int], cut: int) -> None:
-    """Wherever it breaks off, unless the end of the connection marks the end of the body."""
+    """It may break off anywhere, unless the end of the connection marks the end of the body."""
     cut %= len(answer.raw)
     incoming = read(pieces(answer.raw[:cut], cuts) if cut else [], has_body=answer.has_body)
     if answer.ends_with_connection and cut >= answer.head_bytes:
@@ -180,7 +180,7 @@ def test_a_server_says_whether_it_keeps_the_connection(version: str, connection:
 
 
 def test_a_body_is_bounded_if_the_caller_says_so() -> None:
-    """Before it is read if its length is known, otherwise as it grows; errors may be slightly longer."""
+    """It is checked before the read if its length is known, otherwise as it grows; errors may be slightly longer."""
     head = b"HTTP/1.1 200 OK\r\n"
     with pytest.raises(TooManyBytesError) as announced:
         read([head + b"Content-Length: 11\r\n\r\n"], limit_bytes=10)
@@ -229,7 +229,7 @@ def _packed(body: bytes, encoding: str) -> Reply:
 
 @given(st.binary(max_size=2000), st.integers(1, 3))
 def test_a_compressed_body_is_unpacked(body: bytes, members: int) -> None:
-    """In all the forms that servers call gzip and deflate; other encodings are left unchanged."""
+    """All forms that servers call gzip and deflate are read; other encodings are left unchanged."""
     raw = zlib.compressobj(wbits=-15)
     for encoding, packed in (
         ("gzip", gzip.compress(body)),
@@ -244,7 +244,7 @@ def test_a_compressed_body_is_unpacked(body: bytes, members: int) -> None:
 
 @given(st.binary(min_size=1, max_size=2000), st.integers(1, 10_000), st.sampled_from(["gzip", "deflate"]))
 def test_a_damaged_compressed_body_is_an_error(body: bytes, cut: int, encoding: str) -> None:
-    """Whether cut anywhere, or followed by something else."""
+    """It may be cut anywhere, or followed by something else."""
     packed = gzip.compress(body) if encoding == "gzip" else zlib.compress(body)
     for wrong in (packed[: 1 + cut % (len(packed) - 1)], packed + b"more"):
         with pytest.raises(NoAnswerError) as broken:
@@ -253,7 +253,7 @@ def test_a_damaged_compressed_body_is_an_error(body: bytes, cut: int, encoding: 
 
 
 def test_a_bomb_is_not_unpacked() -> None:
-    """However little was sent; up to the limit it is unpacked."""
+    """The bytes that were sent may be few; up to the limit they are unpacked."""
     for members in (1, 3):
         bomb = _packed(gzip.compress(b"\0" * 100_000) * members, "gzip")
         assert len(unpacked(bomb, 100_000 * members).body) == 100_000 * members

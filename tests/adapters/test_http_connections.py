@@ -39,7 +39,7 @@ def _http(**more: Any) -> Http:
     ids=["length", "interim", "chunks", "1.0 kept", "1.0", "close", "more", "another"],
 )
 def test_a_connection_is_used_again_if_the_answer_allows_it(tell: Any, answer: bytes, lines: int) -> None:
-    """Not if the server closes it, nor if it sent bytes that were not requested."""
+    """It is not if the server closes it, or sent bytes that were not requested."""
 
     async def handler(_: Server, line: Line) -> None:
         while True:
@@ -78,7 +78,7 @@ def test_a_body_without_a_length_ends_with_the_connection(tell: Any) -> None:
 
 
 def test_an_answer_to_a_head_has_no_body(tell: Any) -> None:
-    """Whatever its headers say; the connection is used again."""
+    """Its headers may announce one; the connection is used again."""
 
     async def handler(_: Server, line: Line) -> None:
         for framing in ("Content-Length: 9", "Transfer-Encoding: chunked", "Content-Length: 0"):
@@ -128,7 +128,7 @@ def test_a_connection_closed_by_the_server_is_not_used_for_a_post(tell: Any) -> 
 
 @pytest.mark.parametrize("said", [b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n", b"x"])
 def test_an_unrequested_answer_is_ignored(tell: Any, said: bytes) -> None:
-    """Even if it has just arrived and the event loop has not read it yet."""
+    """It is even if it has just arrived and the event loop has not read it yet."""
 
     async def story() -> None:
         http, writers = _http(), list[asyncio.StreamWriter]()
@@ -162,7 +162,7 @@ def test_an_unrequested_answer_is_ignored(tell: Any, said: bytes) -> None:
 def test_a_request_into_a_dying_connection_is_sent_once_more_if_it_may(
     tell: Any, tmp_path: Path, method: str, kind: str, asked: int
 ) -> None:
-    """Over a new connection, even if another is idle, and with the whole body; a post never is."""
+    """It goes over a new connection, even if another is idle, with the whole body; a post never does."""
     path = tmp_path / "body"
     path.write_bytes(b"body")
     body = path if kind == "file" else b"body"
@@ -389,7 +389,7 @@ def test_a_slow_server_is_not_overrun(tell: Any) -> None:
 
 
 def test_a_turn_is_never_lost(tell: Any) -> None:
-    """Neither by failed connections nor by a task cancelled just when it is given its turn."""
+    """Neither a failed connection nor a task cancelled just when it gets its turn loses one."""
 
     async def story() -> None:
         http = _http()

@@ -78,7 +78,7 @@ def _passing(port: int, answer: bytes = b"HTTP/1.1 200 Connection established\r\
 
 
 def test_a_connection_with_tls_is_used_again(tell: Any, certificate: Path, tls: ssl.SSLContext) -> None:
-    """Like any other, with large bodies too; at the end nothing is left open."""
+    """It may have carried large bodies; at the end nothing is left open."""
     body = b"0123456789" * 200_000
 
     async def story() -> None:
@@ -96,7 +96,7 @@ def test_a_connection_with_tls_is_used_again(tell: Any, certificate: Path, tls: 
 
 
 def test_a_certificate_for_another_host_is_not_accepted(tell: Any, certificate: Path, tls: ssl.SSLContext) -> None:
-    """Nor is an untrusted one; it is reported as such, and nothing was sent."""
+    """An untrusted one is not either; it is reported as such, and nothing was sent."""
 
     async def story() -> None:
         async with serving(_store, tls=tls) as server:
@@ -111,7 +111,7 @@ def test_a_certificate_for_another_host_is_not_accepted(tell: Any, certificate: 
 
 
 def test_a_server_without_a_tls_handshake_is_given_up(tell: Any) -> None:
-    """Within the time for a connection, or at once if it does not speak TLS."""
+    """It is within the time for a connection, or at once if it does not speak TLS."""
 
     async def silent(_: Server, line: Line) -> None:
         await line.reader.read()
@@ -174,7 +174,7 @@ def test_calls_with_tls_go_through_a_tunnel(
 def test_a_proxy_that_makes_no_tunnel_means_that_nothing_was_sent(
     tell: Any, monkeypatch: pytest.MonkeyPatch, answer: bytes, told: str
 ) -> None:
-    """Whatever it answers instead."""
+    """Its answer does not matter."""
 
     async def story() -> None:
         http = _http()
@@ -211,7 +211,7 @@ def test_the_time_for_a_connection_includes_the_proxys_answer(tell: Any, monkeyp
 def test_a_plain_call_gives_the_proxy_the_whole_address(
     tell: Any, monkeypatch: pytest.MonkeyPatch, certificate: Path, outside: Outside
 ) -> None:
-    """Unchanged, with the proxy's credentials beside the call's own."""
+    """It is unchanged, with the proxy's credentials beside the call's own."""
 
     async def story() -> None:
         http = _http(certificate)

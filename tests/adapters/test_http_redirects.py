@@ -43,7 +43,7 @@ def _redirecting(location: str, status: int = 307, times: int = 1) -> Handler:
     ],
 )
 def test_a_redirect_is_followed_as_browsers_do(tell: Any, status: int, method: str, then: str, body: bytes) -> None:
-    """With or without the body, as its status says; the same server gets everything that was sent before."""
+    """The status decides about the body; the same server gets everything that was sent before."""
 
     async def story() -> None:
         http = _http()

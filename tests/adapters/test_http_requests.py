@@ -61,7 +61,7 @@ def test_a_request_is_sent_as_it_is_given(tell: Any) -> None:
 
 @pytest.mark.parametrize("wrong", ["a\r\nX: y", "a\nX", "a\rX", "a\0"])
 def test_nothing_can_be_smuggled_into_a_request(tell: Any, wrong: str) -> None:
-    """Not by a header's value or name, nor by an address."""
+    """A header's value or name cannot, nor can an address."""
 
     async def story() -> None:
         http = _http()
@@ -124,7 +124,7 @@ def test_a_large_body_does_not_hold_up_other_calls(tell: Any, tmp_path: Path, ki
 
 @pytest.mark.parametrize("kind", ["bytes", "file"])
 def test_an_answer_before_the_body_is_sent_is_accepted(tell: Any, tmp_path: Path, kind: str) -> None:
-    """For example a refusal; the rest of the body is not sent, and the connection not reused."""
+    """If it is a refusal, the rest of the body is not sent, and the connection not reused."""
     path = tmp_path / "large"
     path.write_bytes(LARGE)
 
@@ -172,7 +172,7 @@ def test_a_file_that_becomes_shorter_is_not_sent_as_if_it_were_whole(tell: Any, 
 
 
 def test_a_call_ends_if_nothing_moves(tell: Any) -> None:
-    """While a body is sent, before the answer, and within it."""
+    """It may stall while a body is sent, before the answer, or within it."""
 
     async def handler(_: Server, line: Line) -> None:
         asked = await line.head()
@@ -260,7 +260,7 @@ def test_a_whole_call_has_a_limit_too(tell: Any) -> None:
 
 
 def test_a_disk_that_times_out_is_reported_as_such(tell: Any, tmp_path: Path) -> None:
-    """Even in a call without a limit of its own."""
+    """It is even in a call without a limit of its own."""
 
     class Slow(type(tmp_path)):  # type: ignore[misc]
         def open(self, *_: Any, **__: Any) -> Any:

@@ -78,7 +78,7 @@ def test_a_rewrite_whose_answer_was_lost_is_ours(wire: Wire, wrong: Any) -> None
 
 
 def test_a_claim_of_somebody_else_is_not_ours(wire: Wire) -> None:
-    """Even if the network repeated the loser's request."""
+    """It is not even if the network repeated the loser's request."""
     wire.proxy.rule = once(_is_put, CUT)
 
     async def story() -> None:

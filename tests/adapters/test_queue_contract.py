@@ -35,7 +35,7 @@ def test_what_was_sent_is_received(queue: QueueSubject) -> None:
 
 
 def test_an_empty_queue_answers_with_nothing(queue: QueueSubject) -> None:
-    """After waiting, if asked to."""
+    """It waits first, if asked to."""
     assert list(queue.run(queue.queue.receive(10, 1))) == []
 
 
@@ -84,7 +84,7 @@ def test_large_messages_at_once_all_arrive(queue: QueueSubject) -> None:
 
 
 def test_a_received_message_is_invisible_to_others(queue: QueueSubject) -> None:
-    """Until it is postponed to now; then its second receive is counted."""
+    """It is until it is postponed to now; then its second receive is counted."""
 
     async def story() -> list[int]:
         await queue.queue.send("m", 0)

@@ -72,7 +72,7 @@ def test_a_failed_send_reaches_its_sender_alone(queue: tuple[Proxy, SqsQueue]) -
 
 
 def test_a_batch_keeps_to_the_bytes_of_one_call(queue: tuple[Proxy, SqsQueue]) -> None:
-    """256 KB in all, the strictest service's limit."""
+    """The strictest service's limit is 256 KB in all."""
     proxy, subject = queue
     proxy.rule = _failing(lambda _: None)
 
@@ -87,7 +87,7 @@ def test_a_batch_keeps_to_the_bytes_of_one_call(queue: tuple[Proxy, SqsQueue]) -
 
 @pytest.mark.parametrize("verb", ["delete", "postpone"])
 def test_a_failed_entry_reaches_its_caller_alone(queue: tuple[Proxy, SqsQueue], verb: str) -> None:
-    """Even if the entries have receipts."""
+    """It does even if the entries have receipts."""
     proxy, subject = queue
     proxy.rule = _failing(lambda entry: "InternalError" if entry["ReceiptHandle"].endswith("7") else None)
 
@@ -104,7 +104,7 @@ def test_a_failed_entry_reaches_its_caller_alone(queue: tuple[Proxy, SqsQueue], 
 
 @pytest.mark.parametrize("code", TOLERATED)
 def test_a_message_in_other_hands_is_no_error(queue: tuple[Proxy, SqsQueue], code: str) -> None:
-    """Neither when postponed nor when deleted; it does not hide another's failure."""
+    """Postponing or deleting it raises nothing, and does not hide another's failure."""
     proxy, subject = queue
     proxy.rule = _failing(lambda entry: "InternalError" if entry["ReceiptHandle"].endswith("1") else code)
 

@@ -118,7 +118,7 @@ def test_a_generation_is_followed_from_create_to_delete(provider: Provider) -> N
 
 
 def test_the_request_is_sent_unchanged(provider: Provider) -> None:
-    """With Backburner's fields, those of `extra`, the key and the project; the document is verbatim."""
+    """It has Backburner's fields, those of `extra`, the key and the project; the document is verbatim."""
     extra = {"parallel_tool_calls": False, "safety_identifier": "a"}
     named = {
         "instructions": "Sum up.\r\n\ttwice",
@@ -315,7 +315,7 @@ def test_the_hint_of_a_generation_is_read_in_milliseconds(provider: Provider) ->
     ],
 )
 def test_an_exhausted_quota_is_seen_in_every_shape(provider: Provider, body: bytes) -> None:
-    """By its code or type, flat or nested, and never by its text."""
+    """Its code or type, flat or nested, gives it away, never its text."""
     provider.proxy.rule = lambda _: Say(429, body)
     assert judge(provider.create(), Call.CREATE).act is Act.PAUSE
 
@@ -498,7 +498,7 @@ def test_a_refusal_keeps_its_words_whatever_its_type(
 
 
 def test_the_key_is_masked_in_what_a_provider_repeats(provider: Provider) -> None:
-    """Whatever its form; the called address is shown without its password."""
+    """It is in any form; the called address is shown without its password."""
     provider.proxy.rule = lambda request: Say(403, f'{{"message": "no: {request.headers["authorization"]}"}}'.encode())
     answer = provider.ask(lambda api: api.create({"model": "m", "input": "x"}, 5), key=lambda: "my-own-key")
     assert isinstance(answer, FailedCall)

@@ -30,7 +30,7 @@ def _key(**more: str) -> ProviderKey:
 
 
 def test_a_configured_key_wins() -> None:
-    """Whether or not the call brings a token."""
+    """It does whether or not the call brings a token."""
     key = _key(OPENAI_API_KEY="sk-configured")
     for context in (None, SimpleNamespace(), _context(expires_in=1)):
         key.take(context)
@@ -57,7 +57,7 @@ def test_a_valid_token_serves_until_another_is_given() -> None:
 
 @pytest.mark.parametrize("context", [None, SimpleNamespace(), SimpleNamespace(token=None), SimpleNamespace(token={})])
 def test_neither_key_nor_token_is_an_error_with_the_remedy(context: Any) -> None:
-    """At once, not at the first create."""
+    """It is raised at once, not at the first create."""
     with pytest.raises(ConfigError, match="service account"):
         _key().take(context)
 

@@ -27,7 +27,7 @@ def test_a_file_keeps_the_permissions_that_its_owner_gave_it(tmp_path: Path) -> 
 
 
 def test_nothing_is_left_of_a_write_that_fails(tmp_path: Path) -> None:
-    """For example, a write over a folder."""
+    """A write over a folder, for example, leaves no file."""
     (tmp_path / "there").mkdir()
     with pytest.raises(OSError, match=os.strerror(errno.EISDIR)):
         write_atomically(tmp_path / "there", b"text")

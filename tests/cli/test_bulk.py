@@ -36,7 +36,7 @@ def test_many_are_not_run_again_without_confirmation(cloud) -> None:
 
 
 def test_a_filter_chooses_what_is_run_again(cloud) -> None:
-    """By recipe or key prefix; with --rerun also what is done, never what is under way."""
+    """It selects by recipe or key prefix; with --rerun also what is done, never what is under way."""
     cloud.take("pending")
     assert cloud.call("replay", "--failed", "--recipe", "summary", "--yes").exit_code == 0
     assert sent(cloud) == []

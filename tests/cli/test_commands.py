@@ -18,7 +18,7 @@ from support.commands import INSTALLED, environment, run
 
 
 def test_the_demo_shows_each_document_from_upload_to_result(tmp_path):
-    """In document order: what goes wrong, how each ends, tokens, cost, where the text is, and the whole text."""
+    """It shows in document order what goes wrong, how each ends, tokens, cost, and where the whole text is."""
     shown = run("demo", limit_s=170, COLUMNS="80", TMPDIR=str(tmp_path))
     assert shown.returncode == 0, shown.stderr
     told = re.findall(r"^ *\d+\.\d s  (inbox/\S+(?: \S+\.md)?) +(.+)$", shown.stdout, re.MULTILINE)

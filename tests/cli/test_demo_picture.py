@@ -30,7 +30,7 @@ def check(svg):
 
 
 def test_the_picture_that_is_kept_shows_a_whole_run(drawing):
-    """From the command to what to try next, without a port or a path of a machine."""
+    """It goes from the command to what to try next, and shows no port or path of a machine."""
     text = check(PICTURE.read_text(encoding="utf-8"))
     for shown in (
         "$ make demo",

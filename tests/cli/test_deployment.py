@@ -58,7 +58,7 @@ def test_a_running_up_is_found_automatically(home: dict[str, str]) -> None:
 
 
 def test_an_up_that_died_is_not_found(home: dict[str, str]) -> None:
-    """Not if its process has ended, nor if another process now has its number."""
+    """It is not if its process has ended, or if another process now has its number."""
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     with announced(home, "aws", {"BACKBURNER_BUCKET": "here"}):
@@ -115,7 +115,7 @@ def test_profiles_have_no_credentials_and_an_unknown_one_lists_the_known(home: d
 def test_missing_outputs_of_terraform_say_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: str, said: str
 ) -> None:
-    """No state, no program, another project, a broken file."""
+    """There may be no state, no program, another project, or a broken file."""
     monkeypatch.setenv("PATH", str(tmp_path))
     folder = tmp_path / made
     if made != "none":

@@ -124,7 +124,7 @@ def test_without_a_key_the_rest_is_checked(deployed) -> None:
 
 
 def test_each_problem_is_reported_with_its_remedy(deployed) -> None:
-    """A failing recipe, another deployment's queue, a short lease, a missing bucket."""
+    """It finds a failing recipe, another deployment's queue, a short lease, and a missing bucket."""
     deployed.s3.put_object(Bucket=BUCKET, Key="recipes/bad.md", Body=b"---\nmodle: x\n---\nGo.")
     code, found = examined(
         deployed, BACKBURNER_LEASE_S="90", BACKBURNER_BACKLOG_QUEUE_URL=deployed.urls["backlog"] + "-no"

@@ -253,7 +253,7 @@ JSON, HTML = "application/json", "text/html"
     ],
 )
 def test_a_provider_that_refuses_or_has_no_responses_api_is_reported(answer, check, remedy, empty) -> None:
-    """A wrong key, one without rights, an unrelated address, a model that cannot run in background mode."""
+    """The key is wrong or lacks rights, the address is unrelated, or the model has no background mode."""
     with provider_that_says(*answer) as address:
         found = examined(empty, "--generate", OPENAI_BASE_URL=address, OPENAI_API_KEY="key")
     assert found[check]["level"] == "problem", found

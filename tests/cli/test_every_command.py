@@ -92,7 +92,7 @@ def test_without_a_deployment_every_way_to_name_one_is_shown(command: str, tmp_p
 )
 @pytest.mark.parametrize("command", ["plan", "put", "jobs", "status", "replay", "doctor"])
 def test_a_missing_deployment_is_reported(command: str, named: list[str], remedy: str, tmp_path) -> None:
-    """However it was named."""
+    """It does not matter how it was named."""
     files = dict.fromkeys(("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"), "/dev/null")
     more = {"AWS_EC2_METADATA_DISABLED": "true"} | files
     assert remedy in refused(NOTHING.call(*arguments(command, tmp_path), *named, **more))
@@ -100,7 +100,7 @@ def test_a_missing_deployment_is_reported(command: str, named: list[str], remedy
 
 @pytest.mark.parametrize("command", sorted(set(ARGUMENTS) - {"dead-letters", "down"}))
 def test_a_missing_bucket_is_reported(command: str, tmp_path, empty) -> None:
-    """With the store's own words, and what to look at."""
+    """The message has the store's own words, and says what to look at."""
     said = refused(empty.call(*arguments(command, tmp_path), BACKBURNER_BUCKET="no-such-bucket"))
     assert "NoSuchBucket" in said or "404" in said, said
     assert "AWS_ENDPOINT_URL" in said, said

@@ -151,7 +151,7 @@ def test_the_next_command_reads_nothing_again_and_decodes_only_what_it_shows(sea
 
 
 def test_jobs_that_ended_since_are_listed_as_they_ended(seat: Seat) -> None:
-    """From the journal line, or from the record while there is no line yet or ever; later commands agree."""
+    """The journal line tells, or the record while there is no line yet or ever; later commands agree."""
     journal = set(seat.system.bucket.keys(JOURNAL))
     seat.system.world.later(1e6)
     seat.system.settle()
@@ -218,7 +218,7 @@ class Crowded(KeptEntries):
 
 
 def test_the_bucket_takes_precedence_over_the_file(seat: Seat) -> None:
-    """Over what the file had before, and over what another process has written since."""
+    """It wins over what the file had before, and over what another process has written since."""
     assert seat.states(Crowded(path=seat.path)) == {A: "done", B: "failed", C: "running"}
     assert seat.states() == {A: "done", B: "failed", C: "running"}
 

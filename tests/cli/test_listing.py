@@ -61,7 +61,7 @@ def test_an_invalid_time_says_how_to_write_one() -> None:
 
 
 def test_one_document_is_shown_from_its_upload_to_its_end(cloud) -> None:
-    """By its key, its result's or record's key, or a job id; each event once and in order."""
+    """Its key, its result's or record's key, or a job id names it; each event appears once and in order."""
     shown = cloud.call("show", DONE)
     story = json.loads(shown.stdout)
     whats = [event["what"] for event in story["timeline"]]
@@ -127,7 +127,7 @@ def test_results_are_fetched_with_their_tree_and_only_once(cloud, tmp_path: Path
 
 
 def test_following_waits_for_a_document_whose_event_is_still_to_come(empty, tmp_path: Path, monkeypatch) -> None:
-    """Also for one that ended before its last upload, but not for one with another prefix."""
+    """It also waits for one that ended before its last upload, but not for one with another prefix."""
     monkeypatch.setattr(results, "FOLLOW_S", 0.0)
     keys = ("results/summary/a.txt.run.json", "inbox/summary/a.txt", "inbox/other/b.txt")
     for back_s, key in zip((20, 10, 10), keys, strict=True):

@@ -69,7 +69,7 @@ def test_what_a_local_cloud_chooses_itself_is_reported():
 
 
 def test_a_template_takes_them_as_parameters_or_as_variables():
-    """By the parameter that sets the variable, if there is one."""
+    """A parameter that sets the variable is used, if there is one."""
     template = load_template(ROOT / "template.yaml")
     parameters = place_settings(template, GIVEN)
     variables = template["Globals"]["Function"]["Environment"]["Variables"]

@@ -95,7 +95,7 @@ def test_a_home_that_cannot_be_written_is_no_obstacle(cloud: Cloud, odd: Path) -
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_output_that_cannot_be_written_gives_no_traceback(tmp_path: Path) -> None:
-    """A full disk, a closed stream, a terminal of another encoding: for help, text and JSON."""
+    """Help, text and JSON survive a full disk, a closed stream, and a terminal of another encoding."""
     kept = {"chosen": "", "profiles": {"caf\u00e9": {"kind": "local", "name": "", "region": None}}}
     (tmp_path / "backburner").mkdir()
     (tmp_path / "backburner/profiles.json").write_text(json.dumps(kept))

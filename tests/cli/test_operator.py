@@ -15,7 +15,7 @@ COMMANDS = ("audit", "status", "dead-letters", "replay", "cancel")
 
 
 def test_an_audit_that_balances_is_shown(cloud):
-    """Exit code 0; the sum is shown, and remaining messages are explained. No key is needed."""
+    """The exit code is 0, the sum is shown, and remaining messages are explained. No key is needed."""
     for _ in range(3):
         cloud.send("pending", "left by jobs that have ended")
     shown = cloud.run("audit")
@@ -26,7 +26,7 @@ def test_an_audit_that_balances_is_shown(cloud):
 
 
 def test_a_lost_upload_is_listed_and_repaired(cloud):
-    """Exit code 1 and its key; the repair opens its job, which waits for the checker: nothing is started here."""
+    """The exit code is 1; the repair opens its job, which waits for the checker: nothing is started here."""
     lost = System()
     lost.upload(LOST, "lost")
     cloud.settle_in(lost, old=LOST)
@@ -50,7 +50,7 @@ def test_a_lost_upload_is_listed_and_repaired(cloud):
 
 
 def test_status_shows_what_is_under_way(cloud):
-    """Counts, what jobs wait for, the pause and its reason, the budget, the dead letters."""
+    """It shows counts, what jobs wait for, the pause and its reason, the budget, and the dead letters."""
     state = cloud.json("ledger/governor.json")
     at = "2031-05-17T12:00:00Z"
     state |= {"pauses": {"*": {"why": "no money", "since": at, "next_probe": at}}, "day": "9999-12-31", "tokens": 40}
@@ -126,7 +126,7 @@ def test_replaying_dead_letters_removes_what_is_accounted_for(cloud):
 
 
 def test_failures_are_replayed(cloud):
-    """All of them or those with one reason; what is done or running is left alone without --rerun."""
+    """All of them are, or those with one reason; what is done or running is left alone without --rerun."""
     cloud.take("pending")
     dry = cloud.run("replay", "--failed", "--dry-run")
     assert (dry.returncode, cloud.take("pending")) == (0, []), dry.stderr
@@ -167,7 +167,7 @@ def test_an_impossible_request_says_why(empty, arguments, said):
 
 
 def test_cancel_records_the_request_and_wakes_the_checker(cloud):
-    """With a fresh ticket and the generation's id; a second cancel finds the request there."""
+    """Its message has a fresh ticket and the generation's id; a second cancel finds the request there."""
     before = cloud.take("pending")
     shown = cloud.run("cancel", OPEN)
     assert shown.returncode == 0, shown.stderr
@@ -195,7 +195,7 @@ def test_without_an_environment_the_ways_to_name_a_deployment_are_shown(command)
 
 
 def test_with_half_an_environment_all_that_is_missing_is_named():
-    """Except for the provider's key, which is not needed."""
+    """The provider's key is not, because it is not needed."""
     shown = Cloud(None, None, {}, {"BACKBURNER_BUCKET": "b"}).call("status")
     assert shown.exit_code == 1
     for name in ("BACKBURNER_PENDING_QUEUE_URL", "BACKBURNER_MODEL"):
@@ -212,7 +212,7 @@ def test_missing_certificates_of_a_local_cloud_are_named(empty, tmp_path):
 
 
 def test_a_bucket_that_is_not_there_is_named_with_the_remedy(empty):
-    """With boto3's own words, and what to look at."""
+    """The message has boto3's own words, and says what to look at."""
     shown = empty.run("audit", BACKBURNER_BUCKET="no-such-bucket")
     assert shown.returncode == 1
     assert "NoSuchBucket" in shown.stderr

@@ -49,7 +49,7 @@ def test_a_plan_counts_tokens_parts_and_cost_and_spends_nothing(empty) -> None:
 
 
 def test_pages_that_are_shown_are_counted_and_priced(empty, tmp_path, monkeypatch) -> None:
-    """In as many parts as they take if the model sees; as a refusal if it is not known to."""
+    """They take as many parts as needed if the model sees, and are a refusal if it is not known to."""
     monkeypatch.chdir(tmp_path)
     Path("scan.tiff").write_bytes(scans.fax(12))
     Path("draft.md").write_text(PRICED)
@@ -70,7 +70,7 @@ def test_pages_that_are_shown_are_counted_and_priced(empty, tmp_path, monkeypatc
 
 @pytest.mark.usefixtures("documents")
 def test_over_budget_and_missing_recipes_are_reported_in_advance(empty) -> None:
-    """A day's budget, a missing price, a misspelt recipe, and one that is not uploaded yet."""
+    """So are a missing price, a misspelt recipe, and one that is not uploaded yet."""
     assert planned(empty, "d/small.txt", "--recipe", "no")[1]["refused"] == {"unknown_recipe": 1}
     Path("draft.md").write_text(PRICED)
     assert planned(empty, "d/small.txt", "--recipe", "draft.md")[1]["refused"] == {}
@@ -128,7 +128,7 @@ def test_a_batch_is_planned_by_what_its_lines_show_and_by_their_bounds(empty, tm
 
 
 def test_what_is_in_the_inbox_can_be_planned_too(cloud) -> None:
-    """By key prefix, each with the recipe of its folder."""
+    """A key prefix selects it, and each document has the recipe of its folder."""
     _, told, each = planned(cloud, "inbox/")
     assert told["refused"] == {"unknown_recipe": 1}
     assert each[DONE]["refused"] is None
@@ -149,7 +149,7 @@ def test_usage_so_far_makes_the_range_narrower(cloud) -> None:
 
 @pytest.mark.usefixtures("documents")
 def test_a_folder_is_planned_before_there_is_any_deployment() -> None:
-    """With the shipped recipes and the exported model; no key is needed, and no request is made."""
+    """It takes the shipped recipes and the exported model, needs no key, and makes no request."""
     nothing = Cloud(None, None, {}, {})
     openai = {"BACKBURNER_PROVIDER": "openai", "BACKBURNER_MODEL": "gpt-4.1-mini"}
     code, told, each = planned(nothing, "d", "--recipe", "summary", **openai)

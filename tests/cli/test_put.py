@@ -145,7 +145,7 @@ def test_what_is_shown_names_what_was_not_read() -> None:
 
 
 def test_what_is_shown_names_the_generations_of_each_part() -> None:
-    """By level and number; only of a few parts if there are many."""
+    """They are named by level and number, and only for a few parts if there are many."""
     record = _record(RunRecord)
     ends = [
         PartEnd(level=0, number=number, job_id="j", run=1, state=State.DONE, responses=[f"resp_{number}"])

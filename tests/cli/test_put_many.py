@@ -121,7 +121,7 @@ def test_a_recipe_that_does_not_exist_is_refused_before_anything_is_uploaded(emp
 
 @pytest.mark.usefixtures("tree")
 def test_a_name_that_cannot_be_a_key_does_not_stop_the_others(empty) -> None:
-    """For put and plan: it is named with its remedy, and the exit code is 1."""
+    """Both put and plan name it with its remedy, and the exit code is 1."""
     odd = Path(os.fsdecode(b"in/gr\xfcn.txt"))
     odd.write_text("odd")
     why = {"in/gr\\xfcn.txt": "its name is not UTF-8, so it cannot be a key: rename it"}
@@ -147,7 +147,7 @@ def test_waiting_also_shows_what_became_of_skipped_documents(cloud, tmp_path, mo
 
 
 def test_waiting_for_a_batch_with_failed_lines_ends_with_1_and_names_them(empty, tmp_path, monkeypatch) -> None:
-    """With their number and the file that lists them: such a batch is still done."""
+    """Their number and the file that lists them are shown: such a batch is still done."""
     batch = '{"custom_id": "good", "input": "One line."}\n{"custom_id": "bad"}\n'
     system = System()
     system.process("inbox/orders.jsonl", batch)

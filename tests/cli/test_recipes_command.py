@@ -38,7 +38,7 @@ def test_two_failures_are_not_two_equal_texts() -> None:
 
 
 def test_the_inboxs_documents_are_compared(empty, tmp_path) -> None:
-    """With the deployed recipe of that name; the deployment is not touched."""
+    """The deployed recipe of that name is used, and the deployment is not touched."""
     empty.s3.put_object(Bucket=BUCKET, Key="recipes/summary.md", Body=b"---\noutput: txt\n---\nAnother summary.")
     for name in ("a.txt", "../b.txt"):
         empty.s3.put_object(Bucket=BUCKET, Key=f"inbox/summary/{name}", Body=b"Bram pays 900. It ends soon.")

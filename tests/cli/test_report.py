@@ -77,7 +77,7 @@ def made(latest, ended, **states):
 
 
 def test_every_run_is_paid_for_and_every_document_is_in_one_state() -> None:
-    """By recipe and model; a replay costs again and is marked; a run without a price is not free."""
+    """Sums are by recipe and model; a replay costs again and is marked; a run without a price is not free."""
     first = ran("inbox/a", State.FAILED, reason=Reason.LOST)
     again, other = ran("inbox/a", run=2), ran("inbox/b", recipe="other", cost=None, lasted_s=5)
     report = made([again, other], [first, again, other], done=2, waiting=1)
@@ -131,7 +131,7 @@ def test_a_cell_is_never_a_formula() -> None:
 
 
 def test_a_report_covers_the_whole_deployment(cloud, tmp_path: Path) -> None:
-    """As a page, as JSON, and with one line for each document."""
+    """It is a page, JSON, or one line for each document."""
     told = json.loads(cloud.call("report").stdout)
     assert (told["documents"], told["balances"]) == (3, True)
     assert told["states"] == {"done": 1, "failed": 1, "running": 1, "waiting": 0, "not started": 0}
@@ -149,7 +149,7 @@ def test_a_report_covers_the_whole_deployment(cloud, tmp_path: Path) -> None:
 
 
 def test_a_report_is_about_what_was_chosen(cloud, tmp_path: Path) -> None:
-    """By recipe, prefix and time; uploads without a job and lost journal lines are counted."""
+    """Recipe, prefix and time select it; uploads without a job and lost journal lines are counted."""
     assert json.loads(cloud.call("report", "--recipe", "nosuch").stdout)["documents"] == 1
     assert json.loads(cloud.call("report", "--prefix", "inbox/d").stdout)["states"]["done"] == 1
     assert json.loads(cloud.call("report", "--since", "2200-01-01").stdout)["documents"] == 0
@@ -163,7 +163,7 @@ def test_a_report_is_about_what_was_chosen(cloud, tmp_path: Path) -> None:
 
 
 def test_reused_answers_are_reported_as_savings() -> None:
-    """Runs, tokens and money; a run counts even if the provider reported no usage."""
+    """Runs, tokens and money are saved; a run counts even if the provider reported no usage."""
     taken = ran("inbox/b", input_tokens=0, output_tokens=0, cost=0.0, is_reused=True, saved_tokens=12, saved_cost=0.5)
     unpriced = ran("inbox/c", cost=None, is_reused=True)
     saved = made([], [ran("inbox/a"), taken, unpriced], done=3).saved
@@ -173,7 +173,7 @@ def test_reused_answers_are_reported_as_savings() -> None:
 
 
 def test_quotes_are_counted_and_shown_on_request(empty, tmp_path: Path) -> None:
-    """With the surrounding words, as text; without the request, a report contains no texts."""
+    """They appear as text with the words around them; without the request, a report contains no texts."""
     key, text = "inbox/facts/lease.txt", "It begins on 1 May. <b>The rent is\n1,250 euros</b> a month. It ends in June."
     system = System()
     schema = "schema: {type: object, additionalProperties: {type: string, x-quote: true}}"

@@ -12,7 +12,7 @@ PRICE = "---\nprice: {input: 1, output: 2}\n---\nSummarise."
 
 
 def test_a_story_shows_waits_attempts_looks_verdicts_and_cost(empty: Cloud) -> None:
-    """In order: what it waited for and how long, why an attempt failed, the number of looks."""
+    """It tells in order what it waited for and how long, why an attempt failed, and the number of looks."""
     system = System({"BACKBURNER_MAX_IN_FLIGHT": "1"})
     system.upload("recipes/priced.md", PRICE)
     usage = Usage(input_tokens=1000, output_tokens=500, total_tokens=1500)

@@ -48,7 +48,7 @@ def job(number: int, state: State, ended_s: float | None = None, **more) -> Job:
 
 
 def test_a_look_counts_and_says_how_long_it_takes() -> None:
-    """At the rate of the last five minutes; what earlier runs have used counts too."""
+    """The rate is that of the last five minutes; what earlier runs have used counts too."""
     earlier = job(0, State.FAILED, 3000, tokens=7, cost=0.5, reason=Reason.LOST)
     ended = [job(number, State.DONE, 10.0 * number, tokens=10, cost=0.25) for number in range(20)]
     waiting = [job(100 + number, State.WAITING, waiting_for="budget") for number in range(8)]
@@ -86,7 +86,7 @@ def test_a_line_of_the_last_look_has_no_time_left(capsys) -> None:
 
 
 def test_the_table_shows_what_it_waits_for_and_why_it_is_paused() -> None:
-    """Whatever the width."""
+    """It does at any width."""
     look = look_at([job(1, State.WAITING, waiting_for="budget")], [], NOW)
     shown = Console(file=StringIO(), width=100)
     shown.print(drawn(replace(look, pauses={"the provider": "429: slow down"}, reading=(1, 2000))))
@@ -138,7 +138,7 @@ def test_the_bucket_takes_precedence_over_what_was_kept(cloud, tmp_path) -> None
 
 
 def test_nothing_is_read_twice(tmp_path) -> None:
-    """Not by the next command either, which knows the same."""
+    """The next command does not read it again either."""
     system = System()
     system.process("inbox/a.txt", "text")
     system.process("inbox/b.txt", "text")
@@ -151,7 +151,7 @@ def test_nothing_is_read_twice(tmp_path) -> None:
 
 
 def test_ctrl_c_detaches_and_says_how_to_come_back(cloud) -> None:
-    """On a terminal, where a table is drawn; the exit code is 0."""
+    """A table is drawn on a terminal, and the exit code is 0."""
     given = commands.environment(cloud.environment | {"TERM": "xterm"})
     master, slave = pty.openpty()
     process = subprocess.Popen([commands.INSTALLED, "watch"], env=given, stdin=slave, stdout=slave, stderr=slave)

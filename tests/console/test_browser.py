@@ -249,7 +249,7 @@ def _matching(seat: Seat, text: str) -> str:
 
 
 def test_content_from_users_is_shown_as_text_only(seat: Seat) -> None:
-    """In the list, a story, a message or a source, for any key or document."""
+    """This holds in the list, a story, a message or a source, for any key or document."""
     key = f"inbox/{SCRIPT}/{SCRIPT}.html"
     seat.there(seat.world.process, key, f"<html><body>{SCRIPT}<p>Hello</p></body></html>")
     seat.open("#/documents")
@@ -324,7 +324,7 @@ def test_the_quotes_of_a_result_are_marked_in_its_source(seat: Seat, scheme: Any
 
 
 def test_another_page_of_the_same_browser_gets_nothing_and_changes_nothing(seat: Seat) -> None:
-    """From another port of this machine, from a name that resolves to it, and in a frame."""
+    """It may be on another port of this machine, under a name that resolves to it, or in a frame."""
     key = "inbox/notes/harbour.txt"
     seat.there(seat.world.process, key)
     seat.open()
@@ -451,7 +451,7 @@ def test_a_changed_recipe_is_tried_on_one_document_before_it_is_saved(seat: Seat
 
 
 def test_two_recipes_are_compared_side_by_side(seat: Seat) -> None:
-    """With the totals of each, and the differences between a document's two results."""
+    """The totals of each are shown, and the differences between a document's two results."""
     seat.world.recipe("notes", "price: {input: 1, output: 2}", "Summarise it.")
     seat.world.recipe("terse", "price: {input: 2, output: 4}", "Summarise it.")
     seat.there(seat.world.process, "inbox/notes/harbour.txt")

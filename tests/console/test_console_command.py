@@ -15,7 +15,7 @@ BACKBURNER = Path(sys.executable).with_name("backburner")
 
 
 def test_it_prints_its_address_answers_there_and_ends_on_ctrl_c(cloud) -> None:
-    """On 127.0.0.1 only; standard output has just the address, and there is no traceback at the end."""
+    """It is on 127.0.0.1 only; standard output has just the address, and no traceback appears at the end."""
     process = subprocess.Popen(
         [BACKBURNER, "console", "--no-browser"],
         stdout=subprocess.PIPE,

@@ -34,7 +34,7 @@ def raw(console, method: str, path: str, **headers: str) -> int:
 
 
 def test_nothing_is_shown_without_the_key(console) -> None:
-    """Not even the page's own files."""
+    """The page's own files are not either."""
     for cookies in ({}, {f"backburner_{console.address.port}": "guessed"}):
         with httpx2.Client(base_url=console.origin, cookies=cookies) as stranger:
             for path in READ:
@@ -113,7 +113,7 @@ def test_only_post_and_put_change_anything(console, cloud) -> None:
 
 
 def test_every_answer_forbids_what_the_page_does_not_need(console) -> None:
-    """Only its own scripts, no other host, no framing, no caching, no markup from text."""
+    """It allows only its own scripts, and no other host, framing, caching, or markup from text."""
     for path in (*READ, "/nowhere", "/api/jobs?sort=wrong"):
         headers = console.http.get(path).headers
         policy = dict(rule.split(" ", 1) for rule in headers["content-security-policy"].split("; "))

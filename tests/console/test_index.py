@@ -47,7 +47,7 @@ def refreshed(system: System, index: WatchedIndex) -> int:
 
 
 def test_every_document_is_in_the_index_once(system: System) -> None:
-    """From the journal, from its open record, or only from the inbox."""
+    """It comes from the journal, from its open record, or only from the inbox."""
     system.upload("inbox/new.txt", "new")
     index = index_of(system)
     assert not index.is_ready
@@ -134,7 +134,7 @@ def test_the_inbox_is_listed_seldom_unless_there_is_a_hurry(system: System) -> N
 
 
 def test_what_cannot_be_read_stops_nothing_and_is_not_read_again(system: System) -> None:
-    """A damaged record, and a line of rubbish."""
+    """A damaged record and a line of rubbish are skipped."""
     job = "f" * 32
     system.bucket.upload(f"{OPEN}{job}.1.json", b"{")
     system.bucket.upload(f"{OPEN}readme.txt", b"mine")
@@ -269,7 +269,7 @@ def query(states: frozenset[str] = frozenset(), prefix: str | None = None, text:
 
 
 def test_a_filter_on_a_hundred_thousand_rows_keeps_its_order() -> None:
-    """In each of the orders; a filter without matches gives an empty list."""
+    """It does in each of the orders; a filter without matches gives an empty list."""
     jobs = [
         job(number, State.DONE if number % 10 else State.FAILED, number, cost=number % 7 / 10)
         for number in range(100_000)
@@ -308,7 +308,7 @@ def test_pace_and_time_left_follow_from_the_last_five_minutes() -> None:
 
 
 def test_the_overview_adds_up_cost_and_what_is_waited_for() -> None:
-    """By recipe and model, by bar, and in all; a job with no named cause waits for its turn."""
+    """Sums are by recipe and model, by bar, and in all; a job with no named cause waits for its turn."""
     at = datetime(2031, 5, 17, 12, 0, tzinfo=UTC)
 
     def job(name: str, state: State, **more: Any) -> Job:

@@ -38,7 +38,7 @@ def test_the_run_is_shown_at_a_glance(console) -> None:
 
 
 def test_the_list_is_filtered_sorted_and_paged(console) -> None:
-    """As in `backburner jobs`."""
+    """It is the same as in `backburner jobs`."""
     console.ready()
     assert listed(console, sort="key", reverse="false") == {DONE: "done", FAILED: "failed", OPEN: "running"}
     assert listed(console, state=["failed", "done"], sort="key", reverse="false") == {DONE: "done", FAILED: "failed"}
@@ -81,7 +81,7 @@ def test_nothing_but_documents_and_their_outputs_is_shown(console) -> None:
 
 
 def test_the_quotes_of_a_result_are_shown_in_its_source(console, cloud) -> None:
-    """At their places in characters, not UTF-16 units; none if there are none or the source has changed."""
+    """Places are in characters, not UTF-16 units; none are shown if there are none or the source has changed."""
     key, text = "inbox/facts/lease.txt", "\U0001f600 <b>The rent is\n1,250 euros</b> a month."
     system = System()
     system.bucket.upload("recipes/facts.md", QUOTING)
@@ -140,7 +140,7 @@ def test_content_from_users_is_served_as_json_only(console, cloud) -> None:
 
 
 def test_failures_are_grouped_with_their_remedy_and_messages(console) -> None:
-    """As in `backburner failed`."""
+    """The groups are those of `backburner failed`."""
     console.ready()
     (group,) = console.get("/api/failures")["reasons"]
     assert (group["reason"], group["count"], group["remedy"]) == ("unknown_recipe", 1, REMEDIES[Reason.UNKNOWN_RECIPE])
@@ -229,6 +229,6 @@ def test_an_impossible_key_is_reported(console) -> None:
 
 
 def test_recipes_for_uploads_are_listed(console, cloud) -> None:
-    """Those of the bucket, and the built-in one."""
+    """They are those of the bucket, and the built-in one."""
     cloud.s3.put_object(Bucket=BUCKET, Key="recipes/lease.md", Body=b"Say it.")
     assert console.get("/api/recipes")["recipes"] == ["default", "lease"]

@@ -39,7 +39,7 @@ def test_the_built_in_recipe_can_be_read_and_replaced(console, cloud) -> None:
 
 
 def test_an_invalid_recipe_is_reported_before_anything_is_written(console, cloud) -> None:
-    """In the front matter's own words; invalid folder names and unknown fields in the body too."""
+    """Front matter is reported in its own words; so are invalid folder names and unknown fields."""
     for name, text in (
         ("a", "---\ntemprature: 1\n---\nSay it."),
         ("a", ""),
@@ -89,7 +89,7 @@ def test_two_results_are_compared_word_by_word(console, cloud) -> None:
 
 
 def test_two_recipes_are_compared_on_what_both_have_done() -> None:
-    """By the path below the recipe's folder; sums are only over those that both have done."""
+    """Documents match by the path below the folder; sums are only over those that both have done."""
 
     def job(key: str, recipe: str, state: State, tokens: int, cost: float | None) -> Job:
         at = datetime(2031, 5, 17, tzinfo=UTC)

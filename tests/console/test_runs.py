@@ -66,7 +66,7 @@ def test_two_runs_of_one_document_are_compared(runs: Served) -> None:
 
 
 def test_two_documents_are_compared_by_their_latest_runs(runs: Served) -> None:
-    """Unless a run is named; each has its own recipe and cost."""
+    """A named run is used instead; each has its own recipe and cost."""
     told = runs.get("/api/pair", **{"key": KEY, "with": OTHER})
     assert (told["old"]["recipe"], told["new"]["recipe"]) == ("default", "other")
     assert (told["old"]["cost"], told["new"]["cost"] > 0) == (None, True)

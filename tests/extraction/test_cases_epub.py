@@ -109,6 +109,6 @@ def test_a_book_without_its_spine_is_read_in_order_of_file_names() -> None:
 
 
 def test_chapters_may_be_in_an_old_encoding() -> None:
-    """They declare it."""
+    """Each declares its own."""
     page = '<?xml version="1.0" encoding="windows-1251"?><html><body><p>вода</p></body></html>'.encode("cp1251")
     assert read(book({"a": page}), "a.epub").text == "вода\n"

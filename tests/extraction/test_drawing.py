@@ -43,7 +43,7 @@ def test_series_share_a_table_and_titles_stand_above() -> None:
 
 
 def test_series_with_separate_points_have_separate_tables() -> None:
-    """So it is with scatter and bubble charts."""
+    """Scatter and bubble charts have such series."""
     series = "".join(
         f"<c:ser><c:tx><c:v>{name}</c:v></c:tx><c:xVal>{_cache('num', x)}</c:xVal><c:yVal>{_cache('num', '2')}</c:yVal>"
         f"<c:bubbleSize><c:numLit><c:pt idx='0'><c:v>9</c:v></c:pt></c:numLit></c:bubbleSize></c:ser>"

@@ -79,7 +79,7 @@ NOTED = [
 
 @pytest.mark.parametrize(("body", "text", "note"), [case[1:] for case in NOTED], ids=[case[0] for case in NOTED])
 def test_missing_content_is_reported_twice(body: bytes, text: str, note: str) -> None:
-    """Once in a note of the record, and once, with the same words, in brackets in the text."""
+    """A note of the record reports it, and the same words stand in brackets in the text."""
     found = read(body, "a.eml")
     assert text in found.text
     assert len(found.notes) == 1
@@ -170,7 +170,7 @@ def test_a_damaged_envelope_is_refused(cut: int) -> None:
 
 
 def test_uuencoded_files_are_attachments() -> None:
-    """In a text or as a transfer encoding; a sentence that begins like uuencode stays a sentence."""
+    """They may be in a text or a transfer encoding; a sentence that begins like uuencode stays a sentence."""
     lines = codecs.encode(b"uu words", "uu").decode().replace("begin 666 <data>", "begin 644 a.txt")
     found = read(mail("text/plain", f"above\n{lines}below\nbegin 100 words\nend"), "a.eml")
     assert found == Extracted(f"{HEAD}above\n\n{named('a.txt', 'uu words')}\n\nbelow\nbegin 100 words\nend\n")

@@ -137,8 +137,8 @@ Footer: Footer of ACME
 
 
 @pytest.mark.parametrize("name", ["nested.doc", "nested.rtf"])
-def test_nested_tables_and_continued_lists(name: str) -> None:
-    """Cells across two rows and three columns, notes in cells, right-to-left text, astral characters."""
+def test_nested_tables_and_continued_lists_are_read(name: str) -> None:
+    """So are cells across rows and columns, notes in cells, right-to-left text, and astral characters."""
     shown = read((CASES / name).read_bytes(), name)
     # LibreOffice writes the new list into the DOC as a continued one, and shows it so itself.
     assert shown.text.replace("1. fresh start", "4. fresh start") == NESTED

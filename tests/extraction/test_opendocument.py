@@ -299,7 +299,7 @@ def test_a_repacked_package_is_recognised_by_its_manifest() -> None:
 
 
 def test_flat_documents_are_read_like_packed_ones() -> None:
-    """As bytes and as a tree."""
+    """They are read from bytes and from a parsed tree."""
     inner = items(p("a"), p("b"), text__style_name="L")
     made = flat(inner, "text", NUMBERS)
     assert plain_text(made, "a.fodt") is None

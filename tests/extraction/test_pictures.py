@@ -258,7 +258,7 @@ def test_a_fax_keeps_its_proportions() -> None:
 
 
 def test_pages_without_text_are_shown_and_the_others_read() -> None:
-    """In order: text comes before, between and after the pictures."""
+    """The order is kept: text comes before, between and after the pictures."""
     found = read(scans.document("mixed.pdf"))
     assert found.pages == Pages(text="2, 4", images="1, 3")
     first, third = found.pictures

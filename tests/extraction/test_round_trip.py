@@ -49,7 +49,7 @@ def test_nothing_is_reported_missing() -> None:
 
 @pytest.mark.parametrize("name", NUMBERED)
 def test_clauses_have_the_numbers_that_a_reader_sees(name: str) -> None:
-    """1., 1.1, (a): contracts refer to these numbers."""
+    """Contracts refer to numbers like 1., 1.1 and (a)."""
     lines = read((FOLDER / name).read_bytes(), name).text.splitlines()
     for begin, number in content.NUMBERS.items():
         line = next(line for line in lines if begin in line)

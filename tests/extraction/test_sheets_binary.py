@@ -44,7 +44,7 @@ def test_number_formats_are_those_of_xlsx(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", BINARY)
 def test_hidden_sheets_say_so_and_dates_may_begin_in_1904(kind: str) -> None:
-    """The same as in XLSX."""
+    """Both are as in XLSX."""
     sheets = {name: [Cell(1, 1, 44299.0, 1)] for name in ("A", "B", "C")}
     found = lines(read(BINARY[kind](sheets, FORMATS, states=(0, 1, 2), is_1904=True), "a"))
     assert found == [
@@ -74,7 +74,7 @@ def test_compressed_numbers_and_texts_of_a_binary_cell_are_read() -> None:
 
 
 def test_comments_links_and_boxes_of_a_binary_sheet_are_read() -> None:
-    """So are page headers."""
+    """Its page headers are read too."""
     beside = record(494, struct.pack("<IIII", 1, 1, 0, 0) + wide("h") + wide("") * 3)
     beside += record(479, b"\0\0" + wide("&CDraft &P") + wide("") + struct.pack("<I", 0xFFFFFFFF) * 4)
     comments = record(632, wide("Anna")) + record(635, struct.pack("<IIIII", 0, 4, 4, 1, 1) + bytes(16))

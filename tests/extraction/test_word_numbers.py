@@ -111,7 +111,7 @@ def test_a_list_continues_after_other_text() -> None:
 
 
 def test_numbers_may_come_from_styles() -> None:
-    """From the style's own list and level, a level that names the style, or the style it is based on."""
+    """They come from the style's list and level, a level that names the style, or its base style."""
     look = numbering(
         level(0, "decimal", "%1", '<w:pStyle w:val="H1"/>') + level(1, "decimal", "%1.%2", '<w:pStyle w:val="H2"/>')
         + level(2, "decimal", "%1.%2.%3")

@@ -32,7 +32,7 @@ def box(inside: str) -> str:
 
 
 def test_text_boxes_appear_once() -> None:
-    """Before their paragraph if anchored at its beginning, otherwise after it; they may have tables and lists."""
+    """They precede their paragraph if anchored at its beginning, and otherwise follow it, with tables and lists."""
     look = {"numbering.xml": numbering(level(0, "decimal", "%1."))}
     inside = p("box") + tbl(row("a", "b")) + item("in", 1) + p(r("x") + box(p("inner")))
     body = item("one", 1) + p(box(inside) + r("text")) + p(r("more") + box(p("behind"))) + item("three", 1)
@@ -48,7 +48,7 @@ def test_text_boxes_appear_once() -> None:
 
 
 def test_only_one_of_several_alternatives_is_read() -> None:
-    """Around paragraphs too; if the newer one has no content for us, the older one counts."""
+    """This holds around paragraphs too; if the newer one has no content for us, the older one counts."""
     new = f'<mc:Choice Requires="x">{p("new")}</mc:Choice>'
     around = f"<mc:AlternateContent>{new}<mc:Fallback>{p('old')}</mc:Fallback></mc:AlternateContent>"
     within = '<w:r><mc:AlternateContent><mc:Choice Requires="x"><w:drawing/></mc:Choice><mc:Fallback><w:t>old</w:t>'
@@ -78,7 +78,7 @@ def test_tables_keep_their_columns() -> None:
 
 
 def test_nested_tables_are_lines_of_their_cell() -> None:
-    """At any depth; an impossible span is reduced."""
+    """This holds at any depth; an impossible span is reduced."""
     inner = tbl(row("1", "2"), row("3", "4"))
     assert shown(tbl(row(p("a") + inner + p("b"), "c"))) == "| a<br>1 \\| 2<br>3 \\| 4<br>b | c |\n| --- | --- |"
     deep = p("deepest")
@@ -118,7 +118,7 @@ def test_a_description_belongs_to_its_own_drawing() -> None:
 
 
 def test_pictures_alone_are_a_scan() -> None:
-    """So they are with a page header; a document that is merely empty is called empty."""
+    """A page header does not change that; a document that is merely empty is called empty."""
     header = {"header1.xml": f'<w:hdr xmlns:w="{W}">{p("x")}</w:hdr>'}
     section = '<w:sectPr><w:headerReference w:type="default" r:id="header1"/></w:sectPr>'
     for body, parts, reason, says in (

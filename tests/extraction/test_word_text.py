@@ -300,7 +300,7 @@ def test_hidden_text_is_marked_as_hidden() -> None:
 
 
 def test_special_characters_and_breaks_are_read() -> None:
-    """Symbol fonts in all three notations, hyphens, tabs, breaks, and ruby above words."""
+    """So are all three notations of symbol fonts, hyphens, tabs, and ruby above words."""
     wing = '<w:rFonts w:ascii="Wingdings" w:hAnsi="Wingdings"/>'
     ruby = f"<w:r><w:ruby><w:rubyPr/><w:rt>{r('かな')}</w:rt><w:rubyBase>{r('漢字')}</w:rubyBase></w:ruby></w:r>"
     body = (
@@ -320,7 +320,7 @@ def test_special_characters_and_breaks_are_read() -> None:
 
 
 def test_headings_are_recognised_by_outline_style_and_name() -> None:
-    """In any language: a style's id may be localised, its name and outline level are not."""
+    """This works in any language: a style's id may be localised, its name and outline level are not."""
     look = styles(
         '<w:style w:type="paragraph" w:default="1" w:styleId="a"><w:name w:val="Normal"/></w:style>'
         '<w:style w:type="paragraph" w:styleId="berschrift2"><w:name w:val="heading 2"/></w:style>'

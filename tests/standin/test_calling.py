@@ -91,7 +91,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 def test_an_invalid_input_is_refused_by_its_place(
     world: World, error_of: Any, body: dict[str, Any], param: str
 ) -> None:
-    """So are the shapes of the other API."""
+    """The shapes of the other API are refused too."""
     status, _, named = error_of(world.post(**body))
     assert (status, named) == (400, param)
 

@@ -33,7 +33,7 @@ from backburner_cli.standin.sentences import split
     ],
 )
 def test_a_sentence_ends_where_a_reader_ends_it(text: str, sentences: list[str]) -> None:
-    """Not at a line's end, nor after an abbreviation, an initial, or a number that continues."""
+    """It does not end at a line's end, or after an abbreviation, an initial, or a number that continues."""
     assert split(text) == sentences
 
 

@@ -109,7 +109,7 @@ def test_a_truncated_answer_marked_as_completed_is_not_reported_as_whole():
 
 @pytest.mark.parametrize(("cap", "finish"), [(5, "length"), (6, "stop"), (None, "stop")])
 def test_an_answer_of_exactly_the_cap_was_cut_off(cap, finish):
-    """As in the verdict, its error line never says `stop`. A refusal stays one even then."""
+    """Its error line never says `stop`, in line with the verdict. A refusal stays one even then."""
     whole, refused = said(text("Hello")), said({"type": "refusal", "refusal": "No."})
     assert chat_completion(answer(whole, usage=USAGE), cap)["choices"][0]["finish_reason"] == finish
     assert chat_completion(answer(refused, usage=USAGE), cap)["choices"][0]["finish_reason"] == "stop"
@@ -130,7 +130,7 @@ def test_what_the_provider_does_not_report_is_not_invented():
 
 
 def test_a_citation_keeps_its_place_in_the_whole_text():
-    """In the second part, too."""
+    """One in the second part does too."""
     cited = {"type": "url_citation", "start_index": 1, "end_index": 3, "title": "T", "url": "https://example.org"}
     made = completion(said(text("abc"), text("def", annotations=[cited, {"type": "file_citation", "file_id": "f"}])))
     assert made["choices"][0]["message"]["annotations"] == [

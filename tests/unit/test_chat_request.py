@@ -197,7 +197,7 @@ def test_each_parameter_is_translated(name, value, becomes):
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in REFUSED.items() for value in values])
 def test_a_parameter_without_counterpart_is_an_error_that_names_it(name, value):
-    """Even if the operator allows everything, unless a provider may accept it under this name."""
+    """The operator cannot allow it, unless a provider may accept it under this name."""
     assert told(converted, **{name: value}) == ("unsupported_parameter", name)
     chat = {"messages": ASKED, name: value}
     for allowed in (name, "*"):
@@ -372,7 +372,7 @@ def test_an_invalid_message_is_named_by_its_place(messages, code, param):
 
 
 def test_a_chat_line_is_sent_like_any_other():
-    """In the background, with the default model if it names none, and marked for its answer's format."""
+    """It runs in the background, with the default model if it names none, and is marked for its answer's format."""
     request = sent(max_tokens=50, user="u-1")
     assert request.body == {
         "model": "m-0",

@@ -81,7 +81,7 @@ def test_a_line_end_is_never_split(cutting: tuple[str, int, int]) -> None:
     ],
 )
 def test_a_text_is_cut_at_the_best_place(text: str, parts: list[str]) -> None:
-    """Headings before paragraphs before sentences before words, in the last half of a part."""
+    """Headings come before paragraphs, sentences and words, in the last half of a part."""
     most = max(len(parts[0]) + 2, len(parts[1]))
     assert [text[span.first : span.last] for span in cut(text, most, 0)] == parts
 
@@ -98,7 +98,7 @@ def test_an_overlap_begins_with_a_sentence_or_at_least_a_word() -> None:
 
 
 def test_a_letter_keeps_its_accents() -> None:
-    """Even in a word that is longer than a part."""
+    """It does even in a word that is longer than a part."""
     text = "e\u0301" * 100
     assert all(text[span.first] == "e" for span in cut(text, 7, 0))
 
@@ -114,7 +114,7 @@ def test_an_overlap_of_half_a_part_is_refused() -> None:
     ids=["prose", "one word", "line ends", "no spaces"],
 )
 def test_five_million_characters_take_a_few_seconds(text: str) -> None:
-    """Whatever the characters are."""
+    """The kind of characters does not matter."""
     begun = time.process_time()
     spans = cut(text, 72_000, 600)
     assert time.process_time() - begun < 10

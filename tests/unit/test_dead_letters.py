@@ -124,7 +124,7 @@ def test_the_checkers_envelope_fits_a_queue_whatever_it_holds():
 
 
 def test_the_checker_makes_a_dead_letter_of_what_it_does_not_understand():
-    """At once, with the reason, the original queue, the body and the time."""
+    """It has the reason, the original queue, the body and the time, and is sent at once."""
     system = System()
     system.run(system.backlog.send("not ours", 0))
     system.run(system.tick())

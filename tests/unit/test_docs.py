@@ -71,7 +71,7 @@ def test_the_index_leads_to_every_page():
 
 
 def test_the_design_names_only_what_exists():
-    """Files and folders, settings, reasons, metrics and fields of records."""
+    """This covers files and folders, settings, reasons, metrics and fields of records."""
     text = (ROOT / "docs/DESIGN.md").read_text(encoding="utf-8")
     named = {name for cell in re.findall(r"`([^`\n]+)`", text) for name in cell.split(", ")}
     paths = {

@@ -175,7 +175,7 @@ def test_a_recorded_error_is_understood(service: str, status: int, body: Any, ki
 
 
 def test_a_model_that_takes_no_pictures_is_a_failure_of_its_own() -> None:
-    """At the create or at the end of a generation, with the provider's words and the remedy."""
+    """It appears at the create or at the end of a generation, and has the provider's words and the remedy."""
     said = _error("this model does not support image input", type="api_error")
     created = judge(failed_call_of(400, said), Call.CREATE)
     ended = judge(
@@ -189,7 +189,7 @@ def test_a_model_that_takes_no_pictures_is_a_failure_of_its_own() -> None:
 
 
 def test_every_kind_is_recorded() -> None:
-    """Except for those that end a generation, which the tests of verdicts cover."""
+    """Those that end a generation are left to the tests of verdicts."""
     assert {kind for _, _, _, kind, _ in RECORDED} == set(ErrorKind) - {ErrorKind.REJECTED}
 
 
@@ -231,7 +231,7 @@ def test_a_code_takes_precedence_over_words() -> None:
 
 
 def test_a_pause_says_what_to_do() -> None:
-    """In the service's own words if they are about the service, with the remedy."""
+    """It has the service's own words, if they are about the service, and the remedy."""
     brief = judge(failed_call_of(501, _error(_VLLM_STORE, param="store")), Call.CREATE).brief
     assert "`store=True` (default) is not supported" in brief
     assert "VLLM_ENABLE_RESPONSES_API_STORE=1" in brief

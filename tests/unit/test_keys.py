@@ -25,7 +25,7 @@ def test_ordinary_outputs_are_the_documents_key_and_an_ending(key: str, result: 
 
 
 def test_a_mark_is_a_hash_of_the_whole_key() -> None:
-    """Computed by hand: `x.run` with output json would be taken for the run record of `x`."""
+    """Without it, `x.run` with output json would be taken for the run record of `x`. The hash was computed by hand."""
     digest = hashlib.sha256(b"inbox/s/x.run").hexdigest()[:24]
     assert output_location("inbox/s/x.run").result_key("json") == f"results/s/x.run~{digest}.json"
 
@@ -62,7 +62,7 @@ def test_nothing_else_has_an_output_location(key: str) -> None:
 
 
 def test_a_job_id_is_computed_as_the_contract_says() -> None:
-    """By hand: the first 32 hex digits of SHA-256 over this text, with Python's separators and escapes."""
+    """It is the first 32 hex digits of SHA-256 over this text, with Python's separators and escapes."""
     identity = '["b", "inbox/\\u00e9.txt", "0123", "", "gpt://f/m"]'
     expected = "fdfb80328830f658f63d949aa08703e7"
     assert hashlib.sha256(identity.encode()).hexdigest()[:32] == expected

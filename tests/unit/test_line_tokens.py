@@ -16,7 +16,7 @@ def asked(*parts: dict[str, Any]) -> bytes:
 
 
 def test_a_picture_counts_as_one_however_many_bytes_it_has() -> None:
-    """Even with the escaped slashes that some encoders write."""
+    """It does even with the escaped slashes that some encoders write."""
     line = json.dumps({"messages": [{"image_url": {"url": URL}}, {"image_url": {"url": URL}}], "text": "Compare."})
     for written in (line, line.replace("/", "\\/")):
         size_bytes, pictures = sized_line(written.encode())
@@ -29,7 +29,7 @@ def test_a_picture_counts_as_one_however_many_bytes_it_has() -> None:
 @pytest.mark.parametrize("url", ["https://example.org/a.png", URL])
 @pytest.mark.parametrize("separators", [(",", ":"), (", ", " : ")])
 def test_ten_pictures_count_as_ten_wherever_they_are(url: str, separators: tuple[str, str]) -> None:
-    """In lines for either API, by URL or inline."""
+    """They may be in lines for either API, by URL or inline."""
     for part in (
         {"type": "image_url", "image_url": {"url": url}},
         {"type": "image_url", "image_url": url},

@@ -34,7 +34,7 @@ def test_a_request_beyond_the_free_memory_waits_in_turn():
 
 @pytest.mark.parametrize("is_granted", [False, True])
 def test_a_task_that_stops_waiting_takes_nothing(is_granted):
-    """Even if it was granted the memory at the same moment."""
+    """This holds even if it was granted the memory at the same moment."""
 
     async def story():
         purse = ByteBudget(10)

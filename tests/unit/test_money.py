@@ -60,7 +60,7 @@ def test_a_wait_loop_pays_three_transitions_for_each_look() -> None:
 
 
 def test_a_months_capacity_is_its_rate_times_the_measured_time() -> None:
-    """By Little's law, with the share of a core that each document takes of a checker."""
+    """This is Little's law, with the share of a core that each document takes of a checker."""
     used = ours(BENCH, looks=5.0, ticks=60, tick_s=600.0)
     needs = month(2_592_000, BENCH, used, looks=5.0, took_s=150.0)
     assert (needs.per_second, needs.in_flight, needs.looks_per_second) == (1.0, 150.0, 5.0)

@@ -7,7 +7,7 @@ from backburner.split.parent import look_s
 
 @pytest.mark.parametrize(("left", "least_s", "most_s"), [(50, 40, 50), (25, 40, 50), (2, 7, 15), (1, 7, 15)])
 def test_a_run_with_few_parts_left_is_visited_sooner(left: int, least_s: float, most_s: float) -> None:
-    """After five minutes with fifty parts: seldom in the middle, often near the end."""
+    """After five minutes with fifty parts, visits are rare in the middle and frequent near the end."""
     assert all(least_s <= look_s(300.0, 50, left) <= most_s for _ in range(200))
 
 

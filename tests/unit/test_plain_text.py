@@ -21,7 +21,7 @@ MARKS = {
 @pytest.mark.parametrize("encoding", [None, *MARKS])
 @pytest.mark.parametrize("text", ["a", "ёж\r\n\tдым ", "🐘 e\u0301 é", "---\nmodel: x\n---\n", "\ufeff a"])
 def test_text_is_kept_verbatim(encoding: str | None, text: str) -> None:
-    """In every encoding, with nothing removed except the byte order mark."""
+    """Only the byte order mark is removed, in every encoding."""
     if encoding or not text.startswith("\ufeff"):
         assert plain_text(MARKS.get(encoding, b"") + text.encode(encoding or "utf-8"), "a.txt") == text
 

@@ -85,7 +85,7 @@ def _told(instructions: str) -> dict[str, str]:
 
 
 def test_extra_never_overrides_ours() -> None:
-    """Not even if it got past the recipe's own check."""
+    """It does not even if it got past the recipe's own check."""
     recipe = parse("---\nextra: {tools: []}\n---\nSum up.")
     sly = type(recipe)(
         **{name: getattr(recipe, name) for name in recipe.__struct_fields__}

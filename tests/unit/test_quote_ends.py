@@ -270,7 +270,7 @@ def found(text: str, quote: str) -> str | None:
 
 @pytest.mark.parametrize(("text", "quote"), CUT)
 def test_a_truncated_quote_is_not_found(text, quote):
-    """Part of a digit group, time, date, fraction, sign or unit; half of a hyphenated or apostrophised word."""
+    """It ends within a digit group, time, date, fraction, sign or unit, or at a word's apostrophe or hyphen."""
     assert found(text, quote) is None
 
 
@@ -334,7 +334,7 @@ def _as_set(word: str, way: str) -> str:
 
 @given(st.sampled_from([each.true for each in CLAUSES] + [text for _, text in GROUPED]), st.data())
 def test_a_clause_is_found_however_it_is_typeset(text: str, data: st.DataObject):
-    """With other spaces, words hyphenated at a line's end, other punctuation, and bold words."""
+    """It may have other spaces, hyphenated line ends, other punctuation, and bold words."""
     ways = st.sampled_from(["plain", "plain", "hyphenated", "bold"])
     words = [_as_set(word, data.draw(ways)) for word in text.split(" ")]
     planted = words[0]

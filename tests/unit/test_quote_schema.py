@@ -49,7 +49,7 @@ def pointers(schema, answer):
     ],
 )  # fmt: skip
 def test_the_quotes_of_an_answer_are_those_that_the_schema_marks(schema, answer, expected):
-    """Through lists, references and alternatives, of which only the applicable one counts."""
+    """They are found through lists, references and alternatives, of which only the applicable one counts."""
     assert pointers(schema | {"type": "object"}, answer) == expected
 
 

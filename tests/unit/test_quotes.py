@@ -140,7 +140,7 @@ def test_stretch_boundaries_do_not_affect_the_result(case: Case) -> None:
 
 @pytest.mark.usefixtures("_in_small_stretches")
 def test_a_passage_may_begin_anywhere_in_a_stretch() -> None:
-    """With deciding characters before, after and within it; the first of two passages counts, in any order."""
+    """Deciding characters may be before, after or within it; the first of two passages counts, in any order."""
     for number in range(30):
         before = "x-y " * 3 + "z" * number
         for text, quote, passage in (

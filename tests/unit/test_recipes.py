@@ -164,7 +164,7 @@ def test_aliases_are_refused(front: str) -> None:
     [("90s", 90), ("30m", 1800), ("6h", 21_600), ("2d", 172_800), ("'6 h'", 21_600), ("120", 120), ("'  1s '", 1)],
 )
 def test_a_deadline_is_read_in_all_its_forms(written: str, seconds: int) -> None:
-    """Seconds, minutes, hours, days, or a plain number of seconds."""
+    """It may be in seconds, minutes, hours, days, or a plain number of seconds."""
     assert parse(_recipe(f"deadline: {written}")).deadline_s == seconds
 
 
@@ -175,7 +175,7 @@ def test_an_invalid_deadline_is_refused(written: str) -> None:
 
 
 def test_extra_may_not_set_what_backburner_sets() -> None:
-    """Nor anything that would break a promise."""
+    """It may not set anything that would break a promise either."""
     assert set(RESERVED_EXTRA) >= SET_BY_US
 
 
@@ -308,7 +308,7 @@ def test_an_answer_that_is_not_json_does_not_fit(answer: str) -> None:
     ["model: !!bool x", "model: !!int ''", "model: !!float ''", "model: !!timestamp x", 'model: "\\UFFFFFFFF"'],
 )
 def test_a_tag_that_does_not_fit_its_value_is_refused(front: str) -> None:
-    """Whatever the YAML library makes of it."""
+    """It is, whatever the YAML library makes of it."""
     _refused(_recipe(front))
 
 

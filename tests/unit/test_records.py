@@ -92,7 +92,7 @@ def test_each_kind_has_its_own_fields() -> None:
 
 
 def test_the_objects_in_a_record_have_the_contracts_fields() -> None:
-    """Source, recipe, provider, usage, and each response."""
+    """They are the source, recipe, provider, usage, and each response."""
     record = seen(_running(OPEN, _generation()), _generation())
     fields = _fields(record)
     assert fields["source"].keys() == {"bucket", "key", "etag", "size", "last_modified", "notes"}
@@ -143,7 +143,7 @@ def _generation(response_id: str = "r1", status: str = "completed", **more: Any)
 
 
 def test_tokens_and_money_are_counted_once_for_each_generation() -> None:
-    """However often it is looked at; two generations count twice."""
+    """The number of looks does not matter; two generations count twice."""
     first = _running(OPEN, _generation(status="queued"))
     once = seen(first, _generation())
     twice = seen(once, _generation())
@@ -162,7 +162,7 @@ def test_without_a_price_there_is_no_cost() -> None:
 
 
 def test_a_response_has_what_the_provider_reported() -> None:
-    """Code, message, reason and times, or null."""
+    """Code, message, reason and times are kept, or null."""
     answer = _generation(
         status="incomplete", error_code="c", error_message="m", incomplete_reason="max_output_tokens", completed_at=60
     )

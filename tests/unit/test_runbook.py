@@ -26,7 +26,7 @@ def sections(page: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("alarm", sorted({*ON_YANDEX, *IN_TEMPLATE}))
 def test_every_alarm_has_its_section(alarm: str) -> None:
-    """Those of the template and of the checker's log: meaning, remedy, and a command."""
+    """Alarms of the template and of the checker's log have a meaning, a remedy, and a command."""
     section = sections("runbook.md")[alarm]
     assert "**What it means.**" in section
     assert "**What to do.**" in section

@@ -217,7 +217,7 @@ def test_the_queue_protocol_can_be_chosen(protocol: str) -> None:
 
 
 def test_a_secret_is_never_shown() -> None:
-    """Neither in the printed settings nor in an error message."""
+    """Neither the printed settings nor an error message contains one."""
     settings = from_env(WHOLE)
     assert SECRET not in repr(settings)
     assert SECRET not in str(settings)
@@ -274,7 +274,7 @@ def test_the_kinds_of_notifications_can_be_chosen(said: str, documents: bool, fo
     ],
 )
 def test_a_channel_that_could_not_be_notified_is_refused(more: dict[str, str], word: str) -> None:
-    """Before any work starts, and without showing the secret."""
+    """It is refused before any work starts, and without showing the secret."""
     assert word in _problems(WHOLE | HOOK | more)
 
 

@@ -35,7 +35,7 @@ HINTS = st.none() | st.floats(0, 10_000)
 
 @given(st.floats(0, 10**7), HINTS)
 def test_the_next_poll_of_an_unknown_model_is_at_about_a_fifth_of_the_age(age_s: float, hint_s: float | None) -> None:
-    """± 20 %, from 2 s, or the provider's hint if that is later."""
+    """It varies by ± 20 %, starts at 2 s, and follows the provider's hint if that is later."""
     own, hint = min(300.0, max(2.0, age_s / 5)), min(300.0, hint_s or 0)
     polled = next_poll_s(age_s, hint_s)
     assert polled >= max(0.8 * own, hint)
@@ -46,7 +46,7 @@ def test_the_next_poll_of_an_unknown_model_is_at_about_a_fifth_of_the_age(age_s:
     ("age_s", "pause_s"), [(0, 50), (30, 20), (50, 12.5), (80, 12.5), (100, 12.5), (200, 25), (4000, 500)]
 )
 def test_polls_are_dense_when_such_generations_usually_end(age_s: float, pause_s: float) -> None:
-    """For 100 s: after half of it, then after each eighth of it, and later of the age, ± 20 %, at most 5 minutes."""
+    """If they take 100 s, pauses are half of it, then an eighth of it, later of the age, ± 20 %, up to 5 minutes."""
     polled = [next_poll_s(age_s, usual_s=100) for _ in range(200)]
     assert 0.8 * min(300, pause_s) <= min(polled)
     assert max(polled) <= min(300, 1.2 * pause_s)
@@ -78,7 +78,7 @@ def test_a_tick_stays_if_the_next_one_would_be_late_by_more_than_the_pause(
 
 @pytest.mark.parametrize("pause_s", [MAX_VISIT_S, MAX_WAIT_S, UNREADABLE_S])
 def test_a_fixed_pause_ends_shortly_before_a_tick(pause_s: float) -> None:
-    """So it does if it began early in one; after exactly a minute, the next tick would have just left."""
+    """This holds if it began early in one; after exactly a minute, the next tick would just have left."""
     assert pause_s % MINUTE_S == MINUTE_S - 10
 
 
@@ -108,14 +108,14 @@ def test_no_more_are_open_than_can_be_looked_at_in_time(provider: Provider) -> N
 
 @pytest.mark.parametrize("hint_s", [None, 0.0, 61.0, 50_000.0, 10.0**9])
 def test_every_delay_fits_a_queue(hint_s: float | None) -> None:
-    """For any hint of the provider; a probe comes no sooner than the next tick, and at least every five minutes."""
+    """It does for any hint; a probe comes no sooner than the next tick, and at least every five minutes."""
     assert next_poll_s(10, hint_s) <= 300
     assert max(60, min(hint_s or 0, 300)) == probe_s(hint_s)
 
 
 @given(st.integers(0, 10**6), HINTS | st.just(10.0**9))
 def test_backing_off_doubles_up_to_a_queues_longest_delay(tries: int, hint_s: float | None) -> None:
-    """2 s, 4 s, …, ± 20 %, or the hint if that is later; at most 900 s."""
+    """It waits 2 s, 4 s, …, ± 20 %, or the hint if that is later; at most 900 s."""
     own = 2.0 * 2 ** min(tries, 10)
     waited = backoff_s(tries, hint_s)
     assert 0 < waited <= 900
@@ -125,7 +125,7 @@ def test_backing_off_doubles_up_to_a_queues_longest_delay(tries: int, hint_s: fl
 
 @given(st.floats(0, 10**7), st.floats(0, 60))
 def test_a_segment_that_waits_for_slots_asks_less_and_less_often(waited_s: float, min_s: float) -> None:
-    """After about a fifth of the time waited, ± 20 %, and at least with every second tick."""
+    """It asks after about a fifth of the time waited, ± 20 %, and at least with every second tick."""
     own = min(MAX_WAIT_S, waited_s / 5)
     assert max(min_s, 0.8 * own) <= ask_again_s(waited_s, min_s) <= max(min_s, min(MAX_WAIT_S, 1.2 * own))
 
@@ -187,7 +187,7 @@ def test_one_slow_generation_does_not_make_the_next_looks_late() -> None:
 @pytest.mark.parametrize("per_second", [1, 3, 50])
 @pytest.mark.parametrize("arrive_s", [0.0, 0.005, 0.4])
 def test_no_more_turns_begin_in_a_second_than_allowed(per_second: int, arrive_s: float) -> None:
-    """In any window of a second, for any arrivals; and none waits longer than it must."""
+    """This holds for any window of a second and any arrivals; none waits longer than it must."""
     world = World()
     pace, begun = Pace(per_second, FakeClock(world)), list[float]()
 

@@ -38,7 +38,7 @@ def test_segments_that_have_begun_come_first() -> None:
 
 
 def test_a_segment_that_waits_too_long_goes_on_without_a_turn() -> None:
-    """Its own lines are due for a poll, the tick ends, or it is cancelled; the next one takes its place."""
+    """It stops if its own lines are due, the tick ends, or it is cancelled; the next one takes its place."""
 
     async def story() -> None:
         turns, came = Turns(), list[str]()
@@ -73,7 +73,7 @@ def test_the_number_of_waiting_segments_is_bounded() -> None:
 
 
 def test_a_segment_without_slots_waits_only_for_those_at_work() -> None:
-    """Until slots are released, or the others have ended, or wait for the turn themselves."""
+    """It waits until slots are released, or the others have ended or wait for the turn themselves."""
 
     async def story() -> None:
         loop, turns = asyncio.get_running_loop(), Turns()

@@ -146,7 +146,7 @@ def test_a_generation_that_failed_for_lack_of_money_pauses(code: str) -> None:
 
 @pytest.mark.parametrize("status", [400, 422])
 def test_a_document_that_is_too_long_is_split(status: int) -> None:
-    """At its create and as a failed generation; then the reason is `document_too_large`."""
+    """It is at its create and as a failed generation; then the reason is `document_too_large`."""
     answers = _trouble(status, "context_length_exceeded"), _generation("failed", error_code="context_length_exceeded")
     assert {_said(answer, Call.CREATE) for answer in answers} == {(Act.SPLIT, Reason.DOCUMENT_TOO_LARGE)}
 
@@ -217,13 +217,13 @@ def test_a_status_is_recognised_however_it_is_spelt(spelt: str, act: Act) -> Non
     ],
 )
 def test_a_text_that_is_cut_off_is_not_complete(more: dict[str, Any]) -> None:
-    """Even if the status says so: a message is incomplete, or the tokens equal the cap that was sent."""
+    """The status may say so, but a message is incomplete, or the tokens equal the cap that was sent."""
     told = {"text": "half a"} | more
     assert _said(_generation(**told), cap=400) == (Act.ENLARGE, Reason.OUTPUT_TRUNCATED)
 
 
 def test_a_text_below_its_cap_is_complete() -> None:
-    """So is one without a cap, however long."""
+    """One without a cap is too, however long."""
     usage = Usage(output_tokens=399)
     assert _said(_generation(text="a", usage=usage), cap=400) == (Act.COMMIT, None)
     assert _said(_generation(text="a", usage=usage)) == (Act.COMMIT, None)
@@ -256,7 +256,7 @@ def test_an_address_without_an_api_pauses_and_is_named() -> None:
 
 
 def test_the_cause_of_a_missing_answer_is_reported() -> None:
-    """In the adapter's words, as the provider sent none; a success without a generation is garbled."""
+    """It has the adapter's words, as the provider sent none; a success without a generation is garbled."""
     refused = FailedCall(status=None, sent=False, message="no answer: connection refused")
     assert judge(refused, Call.CREATE).brief == "no answer: connection refused"
     garbled = FailedCall(status=None, is_garbled=True, message="My dear diary")
@@ -311,7 +311,7 @@ def _space() -> Iterator[tuple[Answer, Call, dict[str, Any]]]:
 
 
 def test_every_answer_has_a_verdict_that_its_call_allows() -> None:
-    """Over the whole space: a possible act, a reason exactly if it may end a job, and nothing wrongly done."""
+    """Each has a possible act and a reason exactly if it may end a job, and none is wrongly done."""
     for answer, call, told in _space():
         verdict = judge(answer, call, **told)
         assert verdict.act in ALLOWED[type(answer), call], (answer, call, told)

@@ -72,5 +72,5 @@ def test_a_page_whose_picture_is_damaged_is_refused(name: str) -> None:
     ids=["JPEG", "packed", "white", "mask", "palette", "strips", "spoilt ornament"],
 )  # fmt: skip
 def test_a_page_whose_pictures_are_intact_is_drawn(body: bytes) -> None:
-    """So are a scanned blank sheet and a page on which only an ornament is damaged."""
+    """A scanned blank sheet is drawn too, and so is a page on which only an ornament is damaged."""
     assert drawn(body)

@@ -83,7 +83,7 @@ def test_merged_cells_have_their_text_once() -> None:
 
 
 def test_a_frame_is_not_a_table() -> None:
-    """Neither is a rule under a heading, or a box around a paragraph."""
+    """A rule under a heading is not one either, nor is a box around a paragraph."""
     frame = "40 40 500 760 re S 60 690 m 500 690 l S 50 600 200 60 re S\n"
     page = frame + shown(60, 700, "A heading.") + shown(60, 640, "In a box.") + shown(60, 500, "Plain text.")
     assert read(one(page), "a.pdf").text.strip() == "A heading.\n\nIn a box.\n\nPlain text."

@@ -107,7 +107,7 @@ def test_small_raised_digits_are_superscripts() -> None:
 
 
 def test_hyphenated_words_are_joined() -> None:
-    """Not before capitals or digits, nor before a word that completes a hanging hyphen."""
+    """They are not before capitals or digits, or before a word that completes a hanging hyphen."""
     written = ["an exam-", "ple, the North-", "South line, 1990-", "1995, pre-", "and postwar times"]
     assert blocks(lines(60, 700, written)) == ["an example, the North-South line, 1990-1995, pre- and postwar times"]
 
@@ -122,7 +122,7 @@ def test_ligatures_and_symbols_are_read_by_their_meaning() -> None:
 
 
 def test_cjk_characters_get_no_spaces() -> None:
-    """Not between them, and not at a line's end; vertical writing is read from the right."""
+    """None are added between them or at a line's end; vertical writing is read from the right."""
     made = Made()
     written = "\u5951\u7d04\u66f8\u3067\u3059"
     font = made.mapped({at: f"{ord(char):04X}" for at, char in enumerate(written, 1)}, width=1000)
@@ -184,7 +184,7 @@ def test_dot_leaders_keep_their_page_number() -> None:
 
 
 def test_declared_text_replaces_what_is_drawn() -> None:
-    """For example, a decorated initial."""
+    """A decorated initial, for example, is read as its letter."""
     assert blocks(f"/Span<</ActualText(real words)>>BDC {shown(60, 700, 'xxxx')} EMC") == ["real words"]
 
 
