@@ -36,7 +36,7 @@ VISIBILITY_S = 30
 _NAMES = itertools.count()
 _TRIES = 2
 POOL = Http(connect_s=2, read_s=5)
-"""What all adapters here share; it belongs to the loop of one `run` at a time."""
+"""The pool that all adapters here share; it belongs to the loop of one `run` at a time."""
 
 
 @dataclass(frozen=True)
@@ -60,13 +60,13 @@ class QueueSubject:
 def run(story: Coroutine[Any, Any, T]) -> T:
     """Like `asyncio.run`, but the connections are closed before the loop ends."""
 
-    async def told() -> T:
+    async def story_and_close() -> T:
         try:
             return await story
         finally:
             await POOL.close()
 
-    return asyncio.run(told())
+    return asyncio.run(story_and_close())
 
 
 def at(url: str) -> Account:
@@ -90,7 +90,7 @@ def tell(request: pytest.FixtureRequest) -> Callable[[Coroutine[Any, Any, Any]],
     """Runs a story in a loop that must have nothing left in it at the end."""
 
     def run(story: Coroutine[Any, Any, Any]) -> Any:
-        async def told() -> Any:
+        async def story_and_close() -> Any:
             outcome = await story
             async with asyncio.timeout(1):
                 while len(asyncio.all_tasks()) > 1:  # a server may not have noticed yet that its client left
@@ -101,7 +101,7 @@ def tell(request: pytest.FixtureRequest) -> Callable[[Coroutine[Any, Any, Any]],
 
         with warnings.catch_warnings(), asyncio.Runner(loop_factory=request.param) as runner:
             warnings.simplefilter("error")
-            return runner.run(told())
+            return runner.run(story_and_close())
 
     return run
 

@@ -122,7 +122,7 @@ def test_a_success_with_a_huge_answer_is_a_success(receiver: Receiver) -> None:
     tell(webhook(receiver.url))
 
 
-def test_a_connection_that_breaks_once_is_no_refusal(receiver: Receiver) -> None:
+def test_a_connection_that_breaks_once_is_not_a_refusal(receiver: Receiver) -> None:
     """The same id is posted again at once; a second break is a refusal."""
     receiver.cuts = 1
     tell(webhook(receiver.url))

@@ -107,7 +107,7 @@ def test_a_truncated_answer_is_an_error(answer: Answer, cuts: list[int], cut: in
     st.sampled_from([b"x", b"HTTP/1.1 200 OK\r\n", b"\0", b"0\r\n\r\n", b"5"]),
 )
 def test_bytes_after_an_answer_do_not_belong_to_it(answer: Answer, more: bytes) -> None:
-    """They spoil the connection, never the answer."""
+    """The connection is not used again, but the answer is valid."""
     incoming = read([answer.raw + more], has_body=answer.has_body)
     assert incoming.reply().body == answer.body
     assert incoming.has_leftover

@@ -216,7 +216,7 @@ def test_an_answer_that_breaks_off_is_not_asked_for_again(tell: Any, method: str
     tell(story())
 
 
-def test_a_reset_in_a_body_without_a_length_is_no_end(tell: Any) -> None:
+def test_a_reset_does_not_end_a_body_without_a_length(tell: Any) -> None:
     """Only an orderly close ends the body."""
 
     async def handler(_: Server, line: Line) -> None:

@@ -77,7 +77,7 @@ def test_a_rewrite_whose_answer_was_lost_is_ours(wire: Wire, wrong: Any) -> None
     run(story())
 
 
-def test_a_claim_of_somebody_else_is_not_ours(wire: Wire) -> None:
+def test_another_owners_claim_is_not_ours(wire: Wire) -> None:
     """It is not even if the network repeated the loser's request."""
     wire.proxy.rule = once(_is_put, CUT)
 
@@ -152,7 +152,7 @@ def test_a_missing_bucket_is_not_an_absent_object(wire: Wire) -> None:
 
 
 @pytest.mark.parametrize(("match", "status"), [(ABSENT, 403), ("etag", 403), (ABSENT, 404), ("etag", 500)])
-def test_a_refused_put_is_no_conflict(wire: Wire, match: str, status: int) -> None:
+def test_a_refused_put_is_not_a_conflict(wire: Wire, match: str, status: int) -> None:
     """It decides nothing."""
     code = "NoSuchBucket" if status == 404 else "AccessDenied"
     wire.proxy.rule = once(_is_put, s3_error(status, code), times=9)

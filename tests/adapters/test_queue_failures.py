@@ -103,7 +103,7 @@ def test_a_failed_entry_reaches_its_caller_alone(queue: tuple[Proxy, SqsQueue], 
 
 
 @pytest.mark.parametrize("code", TOLERATED)
-def test_a_message_in_other_hands_is_no_error(queue: tuple[Proxy, SqsQueue], code: str) -> None:
+def test_a_message_that_another_process_received_is_no_error(queue: tuple[Proxy, SqsQueue], code: str) -> None:
     """Postponing or deleting it raises nothing, and does not hide another's failure."""
     proxy, subject = queue
     proxy.rule = _failing(lambda entry: "InternalError" if entry["ReceiptHandle"].endswith("1") else code)

@@ -51,7 +51,7 @@ class Provider:
     ) -> T:
         """Run a story with an adapter whose connections live as long as its loop."""
 
-        async def told() -> T:
+        async def story_and_close() -> T:
             clients = _Clients()
             api = ResponsesApi(
                 base_url=base_url or f"{self.proxy.url}/v1",
@@ -67,7 +67,7 @@ class Provider:
                 for client in clients.made:
                     await client.close()
 
-        return asyncio.run(told())
+        return asyncio.run(story_and_close())
 
     def create(self, model: str = "stand-in", limit_s: float = 20.0, **more: Any) -> Answer:
         """One create."""
@@ -288,7 +288,7 @@ def test_a_hint_of_the_provider_is_read(provider: Provider, headers: dict[str, s
     assert answer.retry_after_s == expected_s
 
 
-def test_an_infinite_hint_is_no_hint(provider: Provider) -> None:
+def test_an_infinite_hint_is_ignored(provider: Provider) -> None:
     """Every hint can be rounded to seconds and waited for."""
     provider.proxy.rule = lambda _: Say(429, b"{}", {"Retry-After": "inf"})
     answer = provider.create()

@@ -11,7 +11,7 @@ from backburner.errors import ConfigError, RetryLaterError
 from backburner.settings import Settings, from_env
 
 NOBODY = "127.0.0.1:9"
-"""Where no metadata service answers."""
+"""An address where no metadata service answers."""
 
 
 def _settings(**more: str) -> Settings:

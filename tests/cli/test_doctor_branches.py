@@ -230,7 +230,7 @@ def provider_that_says(status: int, body: bytes, kind: str) -> Iterator[str]:
         server.shutdown()
 
 
-def said(message: str, code: str) -> bytes:
+def error_body(message: str, code: str) -> bytes:
     """An error in the API's format."""
     return json.dumps({"error": {"message": message, "type": "invalid_request_error", "code": code}}).encode()
 
@@ -242,14 +242,18 @@ JSON, HTML = "application/json", "text/html"
     ("answer", "check", "remedy"),
     [
         (
-            (401, said("Incorrect API key", "invalid_api_key"), JSON),
+            (401, error_body("Incorrect API key", "invalid_api_key"), JSON),
             "provider's key",
             "put a valid key into the secret",
         ),
-        ((403, said("No access", "permission_denied"), JSON), "provider's key", "ai.languageModels.user"),
+        ((403, error_body("No access", "permission_denied"), JSON), "provider's key", "ai.languageModels.user"),
         ((404, b"<html>nginx</html>", HTML), "provider", "ends in /v1"),
         ((404, b'{"detail": "Not Found"}', JSON), "provider", "ends in /v1"),
-        ((400, said("Background mode is not supported", "unsupported_value"), JSON), "generation", "docs/providers.md"),
+        (
+            (400, error_body("Background mode is not supported", "unsupported_value"), JSON),
+            "generation",
+            "docs/providers.md",
+        ),
     ],
 )
 def test_a_provider_that_refuses_or_has_no_responses_api_is_reported(answer, check, remedy, empty) -> None:

@@ -36,7 +36,7 @@ ARGUMENTS = {
     "down": ["--dry-run"],
     "console": ["--no-browser"],
 }
-"""How a command is called; the rest knows no deployment."""
+"""How each command is called; those not listed need no deployment."""
 OF_NO_DEPLOYMENT = {"demo", "up", "run", "provider", "recipes", "use", "completion"}
 SLOW = {"asyncio", "boto3", "botocore", "msgspec", "openai", "pydantic", "rich", "starlette", "uvicorn"}
 NOTHING = Cloud(None, None, {}, {})
@@ -202,9 +202,9 @@ BROKEN = {
     "profiles that cannot be read": {"XDG_CONFIG_HOME": "{folder}"},
     "half a provider": {"OPENAI_API_KEY": "k", "BACKBURNER_PROVIDER": "no such"},
 }
-"""Environments in which little works; `{folder}` has a damaged file of profiles."""
+"""Environments in which little works; `{folder}` has a damaged profiles file."""
 NEEDS_NONE = {("completion",), ("recipes", "list"), ("recipes", "check"), ("use",)}
-"""What may work all the same."""
+"""Commands that may work all the same."""
 WALKED = {
     **{(name,): given for name, given in ARGUMENTS.items()},
     ("run",): ["{folder}"],
@@ -218,7 +218,7 @@ WALKED = {
     ("demo",): [],
 }
 STAYS = {("up",), ("demo",), ("provider",)}
-"""What starts a server, where nothing but half a provider is wrong for it."""
+"""Commands that start a server: of these environments, only half a provider is wrong for them."""
 NAMES_A_REMEDY = re.compile(r"--[a-z]|[A-Z]+_[A-Z_]+|backburner [a-z]|\b(?:check|set|name|give|fix|remove|export)\b")
 
 
@@ -249,9 +249,9 @@ WHOLE = {
     "BACKBURNER_PROVIDER": "openai",
     "BACKBURNER_MODEL": "m",
 }
-"""A deployment with everything that it needs, but for its address."""
+"""A deployment with everything that it needs except its address."""
 REACHING = sorted({command for command in WALKED if command[0] in ARGUMENTS} - {("down",)})
-"""What asks bucket or queues for something."""
+"""Commands that call the bucket or the queues."""
 
 
 class Refusing(BaseHTTPRequestHandler):

@@ -12,7 +12,7 @@ from support.command_deployment import Cloud
 from support.commands import INSTALLED, environment
 
 FILE, FOLDER, GONE, READ_ONLY = "a.txt", "folder.md", "gone", "/proc/backburner"
-"""What there is below the test's folder, what there is not, and where even root cannot write."""
+"""What exists in the test's folder, what does not, and a place where even root cannot write."""
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_odd_files_are_reported_with_a_deployment(cloud: Cloud, odd: Path, argum
     assert remedy in refused(cloud.call(*given, XDG_CONFIG_HOME=str(odd / "broken")))
 
 
-def test_a_home_that_cannot_be_written_is_no_obstacle(cloud: Cloud, odd: Path) -> None:
+def test_commands_work_without_a_writable_home(cloud: Cloud, odd: Path) -> None:
     """Commands that keep an index do without it."""
     for home in (READ_ONLY, str(odd / "taken")):
         shown = cloud.call("jobs", XDG_CACHE_HOME=home, XDG_CONFIG_HOME=home, XDG_STATE_HOME=home, HOME=home)

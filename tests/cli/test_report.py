@@ -42,14 +42,14 @@ class Tags(HTMLParser):
         self.text += data
 
 
-def seen(page: str) -> Tags:
+def parsed(page: str) -> Tags:
     """A page, parsed as in a browser."""
     tags = Tags()
     tags.feed(page)
     return tags
 
 
-def ran(key: str, state: State = State.DONE, *, lasted_s: float = 60, run: int = 1, **more) -> Job:
+def ended_run(key: str, state: State = State.DONE, *, lasted_s: float = 60, run: int = 1, **more) -> Job:
     """An ended run."""
     return Job(
         **{
@@ -69,7 +69,7 @@ def ran(key: str, state: State = State.DONE, *, lasted_s: float = 60, run: int =
     )
 
 
-def made(latest, ended, **states):
+def report_on(latest, ended, **states):
     """A report on these runs."""
     return figures(
         described="here", made_at=NOON, scope={}, states=states, latest=latest, removed=0, ended=ended
@@ -78,9 +78,9 @@ def made(latest, ended, **states):
 
 def test_every_run_is_paid_for_and_every_document_is_in_one_state() -> None:
     """Sums are by recipe and model; a replay costs again and is marked; a run without a price is not free."""
-    first = ran("inbox/a", State.FAILED, reason=Reason.LOST)
-    again, other = ran("inbox/a", run=2), ran("inbox/b", recipe="other", cost=None, lasted_s=5)
-    report = made([again, other], [first, again, other], done=2, waiting=1)
+    first = ended_run("inbox/a", State.FAILED, reason=Reason.LOST)
+    again, other = ended_run("inbox/a", run=2), ended_run("inbox/b", recipe="other", cost=None, lasted_s=5)
+    report = report_on([again, other], [first, again, other], done=2, waiting=1)
     assert (report.documents, report.balances) == (3, True)
     assert [(use.recipe, use.runs, use.done, use.failed, use.cost) for use in report.uses] == [
         ("other", 1, 1, 0, None),
@@ -90,13 +90,13 @@ def test_every_run_is_paid_for_and_every_document_is_in_one_state() -> None:
     assert report.without_price == 1
     assert (report.again.documents, report.again.extra_runs, report.again.cost) == (1, 1, 0.5)
     assert report.again.listed[0]["ends"] == ["lost", "done"]
-    assert not made([again], [again], waiting=1).balances
+    assert not report_on([again], [again], waiting=1).balances
 
 
 def test_durations_are_those_of_first_runs() -> None:
     """Each falls into one bucket."""
-    ended = [ran(f"inbox/{number}", lasted_s=number) for number in range(1, 101)] + [ran("inbox/1", run=2)]
-    latency = made(ended, ended, done=100).latency
+    ended = [ended_run(f"inbox/{number}", lasted_s=number) for number in range(1, 101)] + [ended_run("inbox/1", run=2)]
+    latency = report_on(ended, ended, done=100).latency
     assert latency is not None
     assert (latency.runs, latency.p50_s, latency.p99_s, latency.longest_s) == (100, 51, 100, 100)
     assert [(each["within"], each["count"]) for each in latency.buckets] == [
@@ -109,11 +109,11 @@ def test_durations_are_those_of_first_runs() -> None:
 
 def test_content_from_others_is_shown_as_text_only() -> None:
     """Keys, messages, recipes and models add no tag, attribute or request, and nothing is computed."""
-    job = ran(EVIL, State.FAILED, reason=Reason.REFUSED, recipe="<img src=x>", model="<b>m</b>")
-    report = made([job], [job, ran(EVIL, run=2)], failed=1)
+    job = ended_run(EVIL, State.FAILED, reason=Reason.REFUSED, recipe="<img src=x>", model="<b>m</b>")
+    report = report_on([job], [job, ended_run(EVIL, run=2)], failed=1)
     report.failures[0].documents[0]["message"] = "<a href=https://evil>click</a>"
     page = render("report.html", title="Report", report=report)
-    tags = seen(page)
+    tags = parsed(page)
     assert not {"script", "img", "a", "b", "iframe", "link", "object", "form"} & set(tags.tags)
     assert not [name for name, _ in tags.attributes if name in ("src", "href", "onload", "action")]
     assert not re.search(r"url\(|@import", page)
@@ -125,7 +125,7 @@ def test_content_from_others_is_shown_as_text_only() -> None:
 
 def test_a_cell_is_never_a_formula() -> None:
     """A cell that begins like one is text."""
-    job = ran("inbox/a", recipe="=HYPERLINK(1)", model="@m")
+    job = ended_run("inbox/a", recipe="=HYPERLINK(1)", model="@m")
     (line,) = csv.DictReader(io.StringIO(csv_of([job])))
     assert (line["key"], line["recipe"], line["model"]) == ("inbox/a", "'=HYPERLINK(1)", "'@m")
 
@@ -142,7 +142,7 @@ def test_a_report_covers_the_whole_deployment(cloud, tmp_path: Path) -> None:
     page, table = tmp_path / "report.html", tmp_path / "report.csv"
     said = cloud.call("report", "--to", str(page)).stdout
     assert "3 documents: 1 done, 1 failed, 1 running" in said
-    assert REMEDIES[Reason.UNKNOWN_RECIPE] in seen(page.read_text()).text
+    assert REMEDIES[Reason.UNKNOWN_RECIPE] in parsed(page.read_text()).text
     cloud.call("report", "--to", str(table))
     lines = {line["key"]: line["state"] for line in csv.DictReader(io.StringIO(table.read_text()))}
     assert lines == {DONE: "done", FAILED: "failed", OPEN: "running"}
@@ -164,11 +164,13 @@ def test_a_report_is_about_what_was_chosen(cloud, tmp_path: Path) -> None:
 
 def test_reused_answers_are_reported_as_savings() -> None:
     """Runs, tokens and money are saved; a run counts even if the provider reported no usage."""
-    taken = ran("inbox/b", input_tokens=0, output_tokens=0, cost=0.0, is_reused=True, saved_tokens=12, saved_cost=0.5)
-    unpriced = ran("inbox/c", cost=None, is_reused=True)
-    saved = made([], [ran("inbox/a"), taken, unpriced], done=3).saved
+    taken = ended_run(
+        "inbox/b", input_tokens=0, output_tokens=0, cost=0.0, is_reused=True, saved_tokens=12, saved_cost=0.5
+    )
+    unpriced = ended_run("inbox/c", cost=None, is_reused=True)
+    saved = report_on([], [ended_run("inbox/a"), taken, unpriced], done=3).saved
     assert (saved.runs, saved.tokens, saved.cost) == (2, 12, 0.5)
-    page = seen(render("report.html", title="Report", report=made([], [taken], done=1))).text
+    page = parsed(render("report.html", title="Report", report=report_on([], [taken], done=1))).text
     assert "under another name: 1. Saved: 12 tokens, cost 0.5" in page
 
 
@@ -184,9 +186,9 @@ def test_quotes_are_counted_and_shown_on_request(empty, tmp_path: Path) -> None:
     without, with_them = tmp_path / "a.html", tmp_path / "b.html"
     empty.call("report", "--to", str(without))
     empty.call("report", "--to", str(with_them), "--quotes")
-    assert "found in its document: 1." in seen(without.read_text()).text
+    assert "found in its document: 1." in parsed(without.read_text()).text
     assert "1,250" not in without.read_text()
-    page = seen(with_them.read_text())
+    page = parsed(with_them.read_text())
     assert "begins on 1 May. <b>The rent is\n1,250 euros</b> a month" in page.text
     assert (page.tags.count("mark"), page.tags.count("b")) == (1, 0)
     empty.s3.put_object(Bucket=BUCKET, Key=key, Body=b"Another one.")

@@ -22,7 +22,7 @@ from support.typing_shell import on_path
 
 LIMIT_S = 300
 Block = tuple[str, list[str]]
-"""Commands, and the lines that are below them."""
+"""Commands, and the output lines below them."""
 
 
 def blocks(page: str) -> list[Block]:

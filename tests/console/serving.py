@@ -15,7 +15,7 @@ from backburner_cli.operator.session import run
 
 _LIMIT_S = 30.0
 _ANSWER_LIMIT_S = 120.0
-"""Far more than any answer takes: none of these tests is about how fast the console is on a busy machine."""
+"""Far more than any answer takes: no test here measures how fast the console is on a busy machine."""
 
 
 @dataclass(frozen=True)

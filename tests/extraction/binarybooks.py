@@ -23,7 +23,7 @@ _SPACES = " ".join(
 
 
 Value = float | str | bool
-"""What a cell holds."""
+"""The value of a cell."""
 
 
 class Cell(NamedTuple):

@@ -15,7 +15,7 @@ ITEMS = ("first item", "second item")
 TABLE = (("Name", "Tons"), ("Anna", "12"))
 SENTENCES = ("Sentinel one: R&D, a < b.", "Sentinel two: вода, Größe, naïve.", "Sentinel three: the end.")
 LATIN = "Sentinel two: Größe, naïve."
-"""The second sentence where a format or font has no Cyrillic."""
+"""The second sentence, if a format or font has no Cyrillic."""
 
 
 def docx() -> bytes:

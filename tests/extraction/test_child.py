@@ -27,37 +27,37 @@ SECRETS = {"AWS_SECRET_ACCESS_KEY": "secret-1", "AWS_SESSION_TOKEN": "secret-2",
 
 
 class Program:
-    """Another program in the child's place. A pipe delivers what it writes to `told`, and closes when all has ended."""
+    """Another program in the child's place. A pipe delivers what it writes to `output`, and then closes."""
 
     def __init__(self, folder: Path) -> None:
-        self._pipe = folder / "told"
+        self._pipe = folder / "output"
         self._package = folder / "backburner" / "extraction"
         self._package.mkdir(parents=True)
         (self._package.parent / "__init__.py").touch()
         (self._package / "__init__.py").touch()
         os.mkfifo(self._pipe)
-        self._told = os.open(self._pipe, os.O_RDONLY | os.O_NONBLOCK)
+        self._output = os.open(self._pipe, os.O_RDONLY | os.O_NONBLOCK)
 
     def __call__(self, code: str) -> None:
         """Install a program with this code."""
-        (self._package / "__main__.py").write_text(f"told = open({str(self._pipe)!r}, 'wb', 0)\n{code}")
+        (self._package / "__main__.py").write_text(f"output = open({str(self._pipe)!r}, 'wb', 0)\n{code}")
 
-    def told(self) -> bytes | None:
+    def output(self) -> bytes | None:
         """What it has written; None if it is alive and has written nothing, empty if no process is left to write."""
         with suppress(BlockingIOError):
-            return os.read(self._told, 1000)
+            return os.read(self._output, 1000)
         return None
 
     def is_gone(self) -> bool:
         """Whether it and everything it started has ended, within half a minute."""
         end_s = time.monotonic() + 30
-        while (told := self.told()) != b"" and time.monotonic() < end_s:
+        while (output := self.output()) != b"" and time.monotonic() < end_s:
             time.sleep(0.01)
-        return told == b""
+        return output == b""
 
     def close(self) -> None:
         """Close the pipe."""
-        os.close(self._told)
+        os.close(self._output)
 
 
 @pytest.fixture
@@ -129,17 +129,17 @@ def test_no_credential_reaches_a_child(monkeypatch: pytest.MonkeyPatch, program:
 
 def test_a_cancelled_parent_leaves_no_child(program: Program) -> None:
     """The child and all it started have ended before the cancellation continues."""
-    program("import os, time; os.fork() or told.write(b'%d\\n' % os.getppid()); time.sleep(600)")
+    program("import os, time; os.fork() or output.write(b'%d\\n' % os.getppid()); time.sleep(600)")
 
     async def story() -> int:
         reading = asyncio.create_task(ChildExtractor(limit_s=300.0).extract(corpus.pdf(), "a.pdf"))
-        while not (told := program.told()):
+        while not (output := program.output()):
             assert not reading.done(), reading.result()
             await asyncio.sleep(0.01)
         reading.cancel()
         with pytest.raises(asyncio.CancelledError):
             await reading
-        return int(told)
+        return int(output)
 
     child = asyncio.run(story())
     with pytest.raises(ProcessLookupError):

@@ -29,7 +29,7 @@ ENCODINGS = {
     "utf-32-le": "ru ja de", "utf-32-be": "ru ja de",
 }  # fmt: skip
 LENGTHS = (60, 400, 4000)
-"""Some texts of 60 characters are refused, since two readings are likely; nearly none of 400 and more may be."""
+"""Some texts of 60 characters are refused because two readings are likely; none of 400 and more may be."""
 MAX_REFUSED = {60: 9, 400: 0, 4000: 0}
 
 

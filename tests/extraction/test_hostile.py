@@ -75,7 +75,7 @@ REFUSED = {
 
 
 FOR_A_CHILD = ("truncated.pdf", "bomb.docx", "bomb.xlsx", "zeros", "nested.docx")
-"""What could take along whoever reads it. The quick run reads the others here."""
+"""Files that could kill the process that reads them. The quick run reads the others in this process."""
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -79,7 +79,7 @@ NOTED = [
 
 @pytest.mark.parametrize(("body", "text", "note"), [case[1:] for case in NOTED], ids=[case[0] for case in NOTED])
 def test_missing_content_is_reported_twice(body: bytes, text: str, note: str) -> None:
-    """A note of the record reports it, and the same words stand in brackets in the text."""
+    """A note of the record reports it, and the same words are in brackets in the text."""
     found = read(body, "a.eml")
     assert text in found.text
     assert len(found.notes) == 1

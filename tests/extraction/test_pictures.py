@@ -96,7 +96,7 @@ def test_a_picture_of_any_format_is_drawn_upright(format_: str) -> None:
 
 
 SPOTS = [[0, 40, 80], [120, 160, 200]]
-"""The grey of each square of a picture that looks different whichever way it is turned or mirrored."""
+"""The grey of each square of a picture that looks different in every rotation and reflection."""
 STORED = {
     1: lambda row, column: (row, column),
     2: lambda row, column: (row, 2 - column),

@@ -13,7 +13,7 @@ from .rich import content
 FOLDER = Path(__file__).parent / "rich"
 FILES = sorted(path.name for path in FOLDER.glob("rich.*"))
 NUMBERED = [name for name in FILES if not name.endswith((".html", ".epub"))]
-"""Writer's HTML and EPUB have no numbers of clauses in them, neither as text nor as lists that would make them."""
+"""Writer's HTML and EPUB contain no clause numbers, neither as text nor as lists that would produce them."""
 MIN_SHARE = 0.99
 _WORD = re.compile(r"[\u3000-\u9fff]|[^\W\d_\u3000-\u9fff]+")
 

@@ -344,7 +344,7 @@ def test_a_cancelled_generation_can_come_back_completed(world: World) -> None:
 
 
 @pytest.mark.parametrize("model", ["", "stand-in/", "stand-in/nothing", "stand-in/lost:x", "stand-in/lost-3", "gpt-5"])
-def test_there_is_no_model_of_another_name(model: str) -> None:
+def test_any_other_model_is_unknown(model: str) -> None:
     """A misspelt behaviour is an unknown model, never a good answer."""
     assert of_model(model) is None
 

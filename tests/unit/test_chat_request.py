@@ -47,7 +47,7 @@ def read(line, also=(), provider=Provider.OPENAI):
     return reader.of(json.dumps({"custom_id": "a"} | line).encode())
 
 
-def told(call, *arguments, **named):
+def refusal_of(call, *arguments, **named):
     with pytest.raises((ChatLineError, BadLineError)) as refused:
         call(*arguments, **named)
     return refused.value.code, refused.value.param
@@ -170,7 +170,7 @@ REFUSED: dict[str, list[Any]] = {
     "functions": [[FUNCTION]],
     "function_call": [{"name": "weather"}],
 }
-"""Values that have no counterpart."""
+"""Values without a counterpart."""
 MALFORMED: list[tuple[str, Any, str]] = [
     ("max_tokens", "lots", "max_tokens"),
     ("max_completion_tokens", 0, "max_completion_tokens"),
@@ -198,18 +198,18 @@ def test_each_parameter_is_translated(name, value, becomes):
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in REFUSED.items() for value in values])
 def test_a_parameter_without_counterpart_is_an_error_that_names_it(name, value):
     """The operator cannot allow it, unless a provider may accept it under this name."""
-    assert told(converted, **{name: value}) == ("unsupported_parameter", name)
+    assert refusal_of(converted, **{name: value}) == ("unsupported_parameter", name)
     chat = {"messages": ASKED, name: value}
     for allowed in (name, "*"):
         if PARAMETERS[name].may_be_allowed:
             assert responses_body(chat, frozenset({allowed})) == {"input": "Hello", name: value}
         else:
-            assert told(responses_body, chat, frozenset({allowed})) == ("unsupported_parameter", name)
+            assert refusal_of(responses_body, chat, frozenset({allowed})) == ("unsupported_parameter", name)
 
 
 @pytest.mark.parametrize(("name", "value", "param"), MALFORMED)
 def test_a_value_that_is_invalid_in_both_apis_is_named(name, value, param):
-    assert told(converted, **{name: value}) == ("invalid_request", param)
+    assert refusal_of(converted, **{name: value}) == ("invalid_request", param)
 
 
 def test_the_table_has_every_parameter_of_the_real_api():
@@ -237,7 +237,10 @@ def test_null_counts_as_absent(name):
 
 def test_both_bounds_on_tokens_must_agree():
     assert converted(max_tokens=90, max_completion_tokens=90)["max_output_tokens"] == 90
-    assert told(converted, max_tokens=90, max_completion_tokens=100) == ("invalid_request", "max_completion_tokens")
+    assert refusal_of(converted, max_tokens=90, max_completion_tokens=100) == (
+        "invalid_request",
+        "max_completion_tokens",
+    )
 
 
 def test_format_and_verbosity_are_sent_together():
@@ -247,7 +250,7 @@ def test_format_and_verbosity_are_sent_together():
 
 @pytest.mark.parametrize("name", ["input", "instructions", "max_output_tokens", "text", "reasoning"])
 def test_a_parameter_of_the_other_api_never_replaces_the_messages(name):
-    assert told(converted, **{name: "x"}) == ("unsupported_parameter", name)
+    assert refusal_of(converted, **{name: "x"}) == ("unsupported_parameter", name)
 
 
 @pytest.mark.parametrize("role", ["system", "developer"])
@@ -368,7 +371,7 @@ def test_an_assistants_texts_and_refusals_are_sent_back_as_such():
     ],
 )
 def test_an_invalid_message_is_named_by_its_place(messages, code, param):
-    assert told(responses_body, {"messages": messages}) == (code, param)
+    assert refusal_of(responses_body, {"messages": messages}) == (code, param)
 
 
 def test_a_chat_line_is_sent_like_any_other():
@@ -396,7 +399,7 @@ def test_a_chat_line_is_sent_like_any_other():
 )
 def test_a_chat_line_may_set_no_more_than_any_other(name, value):
     """The operator must allow a parameter, including those that a provider takes beyond the API."""
-    assert told(sent, **{name: value}) == ("parameter_not_allowed", name)
+    assert refusal_of(sent, **{name: value}) == ("parameter_not_allowed", name)
     assert name in sent([name], **{name: value}).body
 
 
@@ -409,7 +412,7 @@ def test_tool_choice_auto_without_tools_is_left_out(url, tools):
     for also in ((), ("tools", "tool_choice")):
         assert "tool_choice" not in read(line, also).body
     line["body"]["tools"] = [{"type": "function", "function": FUNCTION} if "chat" in url else FLAT]
-    assert told(read, line, ["tools"]) == ("parameter_not_allowed", "tool_choice")
+    assert refusal_of(read, line, ["tools"]) == ("parameter_not_allowed", "tool_choice")
     assert read(line, ["tools", "tool_choice"]).body["tool_choice"] == "auto"
 
 
@@ -419,15 +422,15 @@ def test_empty_fields_that_programs_copy_are_left_out():
     assert of_messages(*ASKED, copied)["input"] == [*ASKED, {"role": "assistant", "content": "Yes."}]
     assert of_messages({"role": "user", "content": "Hello", "name": ""}) == {"input": "Hello"}
     nothing = {"messages": [*ASKED, {"role": "assistant", "content": None, "refusal": ""}]}
-    assert told(responses_body, nothing) == ("missing_required_parameter", "messages[1].content")
+    assert refusal_of(responses_body, nothing) == ("missing_required_parameter", "messages[1].content")
     wrong = {"messages": [*ASKED, {"role": "assistant", "content": "Yes.", "refusal": 0}]}
-    assert told(responses_body, wrong) == ("invalid_request", "messages[1].refusal")
+    assert refusal_of(responses_body, wrong) == ("invalid_request", "messages[1].refusal")
 
 
 def test_a_file_in_the_account_cannot_be_used():
     content = [{"type": "file", "file": {"file_id": "file-1"}}, {"type": "text", "text": "x"}]
     messages = [{"role": "user", "content": content}]
-    assert told(sent, messages=messages) == ("parameter_not_allowed", "file_id")
+    assert refusal_of(sent, messages=messages) == ("parameter_not_allowed", "file_id")
     assert sent(["file_id"], messages=messages).body["input"][0]["content"][0]["file_id"] == "file-1"
 
 
@@ -458,7 +461,7 @@ LEFT_OUT = {
     "frequency_penalty": [0.0],
     "presence_penalty": [0.0],
 }
-"""What the public lines bring that changes nothing."""
+"""Parameters of the public lines that have no effect."""
 
 
 @pytest.mark.parametrize("provider", ["yandex", "vllm", "openai"])

@@ -24,7 +24,7 @@ ORDER = (
     "main",
     "entry",
 )
-"""From the bottom to the top."""
+"""From bottom to top."""
 MODULES = sorted(path for path in COMMAND.rglob("*.py") if path != COMMAND / "__init__.py")
 
 

@@ -17,7 +17,7 @@ from support.pages import ROOT, anchors, links, markdown_files, names_in, rows
 
 PACKAGE = ROOT / "layers/backburner/backburner"
 DRAWN = {"docs/images/demo.svg": "demo-picture"}
-"""Pictures by the target of the Makefile that draws them: until there is one, nothing to look at."""
+"""Pictures by the Makefile target that draws them: until that target exists, the picture may be missing."""
 KINDS: dict[State, type[JobRecord]] = {
     State.DONE: RunRecord,
     State.FAILED: ErrorRecord,

@@ -149,7 +149,7 @@ def test_a_record_without_its_fields_is_broken(record: Any) -> None:
 @pytest.mark.parametrize("event", [None, 7, "text", [], {}, {"Records": {}}, {"messages": "x"}, {"source": "aws.ec2"}])
 @pytest.mark.parametrize("read", [uploads_in, require_timer])
 def test_an_unknown_shape_is_refused_with_the_known_ones(event: Any, read: Any) -> None:
-    """The error shows somebody who wired the wrong trigger what would be understood."""
+    """After wiring the wrong trigger, an operator sees which events are understood."""
     with pytest.raises(UnknownEventError) as refused:
         read(event)
     for shape in ("S3 notification", "EventBridge", "Yandex Object Storage", "TimerMessage"):

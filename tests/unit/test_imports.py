@@ -28,9 +28,9 @@ SDKS = {
 READERS = {
     "chardet", "email", "lxml", "olefile", "PIL", "pi_heif", "pypdf", "pypdfium2_raw", "selectolax", "xlrd", "zipfile",
 }  # fmt: skip
-"""What meets files of strangers: in a child only."""
+"""Libraries that read other people's files: only a child imports them."""
 EXCHANGED = "backburner.extraction.child"
-"""All that a parent knows of the child."""
+"""The only module of the child that a parent imports."""
 LATE = {
     "boto3",
     "boto3.session",
@@ -41,9 +41,9 @@ LATE = {
     "aws_lambda_powertools.utilities.parameters",
     "backburner.adapters.sdk_transport",
 }
-"""Imported where they are first needed: an idle tick never pays for them."""
+"""Imported where they are first needed, so that an idle tick never pays for them."""
 WITH_THE_SDK = PACKAGE / "adapters" / "sdk_transport.py"
-"""A part of the SDK's client: it is imported late itself."""
+"""A part of the SDK's client, which is itself imported late."""
 HARMLESS = (
     ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign, ast.If,
 )  # fmt: skip

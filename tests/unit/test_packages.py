@@ -29,7 +29,7 @@ ORDER = (
     "wiring",
     "adapters",
 )
-"""From the bottom to the top."""
+"""From bottom to top."""
 MODULES = sorted(path for path in CORE.rglob("*.py") if path != CORE / "__init__.py")
 
 

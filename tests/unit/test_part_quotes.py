@@ -7,7 +7,7 @@ from backburner.ledger.records import Division, Part
 from backburner.split.part_quotes import located, pointed
 
 PAGES = (0, 80, 160, 160, 240)
-"""Four pages, the third of them blank; attachments behind them."""
+"""Four pages, the third of them blank, followed by attachments."""
 PARTS = Division(levels=[[Part(key="a", etag="e"), Part(key="b", etag="e", first=100)]])
 
 

@@ -332,6 +332,6 @@ def test_every_answer_has_a_verdict_that_its_call_allows() -> None:
     | st.builds(FailedCall, status=st.none() | st.integers(), sent=st.booleans(), code=st.text(), message=st.text()),
     st.sampled_from(Call),
 )
-def test_an_answer_nobody_thought_of_has_a_verdict_too(answer: Answer, call: Call) -> None:
+def test_an_unforeseen_answer_has_a_verdict_too(answer: Answer, call: Call) -> None:
     """The function is total."""
     assert judge(answer, call).act in ALLOWED[type(answer), call]

@@ -104,7 +104,7 @@ def turned(degrees: int, x: float, y: float, text: str, size: float = 11) -> str
     return f"BT /F1 {size} Tf {a} {b} {-b} {a} {x} {y} Tm ({text}) Tj ET\n"
 
 
-def one(content: str, **options: object) -> bytes:
+def one_page(content: str, **options: object) -> bytes:
     """A single-page PDF."""
     made = Made()
     made.page(content, **options)

@@ -6,7 +6,7 @@ from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError
 from backburner.extraction.reading import read
 
-from .made import Made, one, shown
+from .made import Made, one_page, shown
 
 
 def blocks(made: Made) -> list[str]:
@@ -87,7 +87,11 @@ def portfolio(files: dict[str, bytes]) -> bytes:
 
 def test_attachments_are_read_or_named() -> None:
     """A text, a PDF and a file attached at a place on a page are read; a picture is named."""
-    files = {"a.txt": b"inner words", "b.pdf": one(shown(60, 700, "inner page")), "c.png": b"\x89PNG\r\n\x1a\n\x00\x00"}
+    files = {
+        "a.txt": b"inner words",
+        "b.pdf": one_page(shown(60, 700, "inner page")),
+        "c.png": b"\x89PNG\r\n\x1a\n\x00\x00",
+    }
     extracted = read(portfolio(files), "a.pdf")
     said = "attachment c.png: not read: unsupported_type"
     assert extracted.notes == (said,)

@@ -11,7 +11,7 @@ from backburner.errors import JobError, Reason
 from backburner.extraction.pdf.legibility import Fault, notes_of
 from backburner.extraction.reading import read
 
-from .made import LINE, Made, lines, one, shown, turned
+from .made import LINE, Made, lines, one_page, shown, turned
 
 FULL = "q 595 0 0 842 0 0 cm /I Do Q "
 SMALL = "q 60 0 0 60 100 600 cm /I Do Q "
@@ -28,7 +28,7 @@ STAMP = lines(300, 150, SIGNED, 8, 10)
 SIDEWAYS = "".join(turned(90, 300 + 10 * row, 300, line, 8) for row, line in enumerate(SIGNED))
 LETTER = FULL + lines(60, 700, [LINE] * 3)
 BELOW = "q 595 0 0 500 0 0 cm /I Do Q " + TEXT
-WHOLE = one(lines(60, 780, ["Sentinel words.", LINE]))
+WHOLE = one_page(lines(60, 780, ["Sentinel words.", LINE]))
 
 
 def pages(*contents: str) -> Extracted:
@@ -170,7 +170,7 @@ def test_a_short_text_on_a_background_is_read(count: int) -> None:
 def test_a_document_of_blank_pages_is_empty() -> None:
     """OCR would not help, not even if the pages are painted white."""
     said = "a PDF with nothing but blank pages; upload the document again"
-    assert refused(one("")) == refused(one("1 g 0 0 595 842 re f")) == (Reason.EMPTY_DOCUMENT, said)
+    assert refused(one_page("")) == refused(one_page("1 g 0 0 595 842 re f")) == (Reason.EMPTY_DOCUMENT, said)
 
 
 def test_unmapped_glyphs_are_distinguished_from_tex_fonts() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from backburner.extraction.reading import read
 
-from .made import Made, lines, one, shown
+from .made import Made, lines, one_page, shown
 
 ROWS = (("Name", "Tons", "Port"), ("Anna", "12", "Riga"), ("Boris", "1500", "Oslo"), ("Celia", "3", "Hull"))
 XS, YS = (60, 160, 260, 360), (700, 680, 660, 640, 620)
@@ -55,7 +55,7 @@ def beams() -> str:
 def test_a_table_is_read_however_it_is_drawn(drawn: object) -> None:
     """It appears between the text above and below it."""
     page = shown(60, 760, "Above it.") + drawn() + cells() + shown(60, 560, "Below it.")
-    assert read(one(page), "a.pdf").text == f"Above it.\n\n{AS_MARKDOWN}\n\nBelow it.\n"
+    assert read(one_page(page), "a.pdf").text == f"Above it.\n\n{AS_MARKDOWN}\n\nBelow it.\n"
 
 
 def test_rules_within_a_placed_form_count() -> None:
@@ -79,14 +79,14 @@ def test_merged_cells_have_their_text_once() -> None:
     text = shown(65, 680, "Head") + shown(65, 635, "Left") + lines(165, 658, ["a | long", "cell"], 10, 11)
     text += shown(265, 650, "2") + shown(165, 620, "c") + shown(265, 620, "4")
     table = "| Head |  |  |\n| --- | --- | --- |\n| Left | a \\| long cell | 2 |\n|  | c | 4 |"
-    assert read(one(drawn + text), "a.pdf").text.strip() == table
+    assert read(one_page(drawn + text), "a.pdf").text.strip() == table
 
 
 def test_a_frame_is_not_a_table() -> None:
     """A rule under a heading is not one either, nor is a box around a paragraph."""
     frame = "40 40 500 760 re S 60 690 m 500 690 l S 50 600 200 60 re S\n"
     page = frame + shown(60, 700, "A heading.") + shown(60, 640, "In a box.") + shown(60, 500, "Plain text.")
-    assert read(one(page), "a.pdf").text.strip() == "A heading.\n\nIn a box.\n\nPlain text."
+    assert read(one_page(page), "a.pdf").text.strip() == "A heading.\n\nIn a box.\n\nPlain text."
 
 
 def test_two_blocks_with_space_between_them_are_not_one_table() -> None:
@@ -98,7 +98,7 @@ def test_two_blocks_with_space_between_them_are_not_one_table() -> None:
     )
     page = lines(60, 800, ["ACME Ltd", "1 Road", "Town"]) + lines(400, 800, ["Invoice 17", "5 March 2024", "Page 1"])
     page += cells(sold, (60, 100, 350, 450), (700, 684, 668, 652))
-    above, below = read(one(page), "a.pdf").text.strip().split("\n\n")
+    above, below = read(one_page(page), "a.pdf").text.strip().split("\n\n")
     assert above.splitlines()[0] == "| ACME Ltd | Invoice 17 |"
     assert below.splitlines()[0] == "| Pos | Description | Qty | Price |"
     assert below.splitlines()[-1] == "| 2 | Gadget | 1 | 1,250.00 |"
@@ -110,10 +110,10 @@ def test_a_grid_of_very_many_rules_is_a_drawing() -> None:
         f"20 {20 + at * 0.4} m 570 {20 + at * 0.4} l S {20 + at * 0.3} 20 m {20 + at * 0.3} 800 l S\n"
         for at in range(1_800)
     )
-    assert "Name" in read(one(grid + cells()), "a.pdf").text
+    assert "Name" in read(one_page(grid + cells()), "a.pdf").text
 
 
 def test_a_paragraph_below_a_table_is_not_a_row() -> None:
     """Even one that ends before the last column begins stays outside the table."""
     page = cells() + shown(65, 600, "All of this was paid in time.")
-    assert read(one(page), "a.pdf").text.strip().split("\n\n") == [AS_MARKDOWN, "All of this was paid in time."]
+    assert read(one_page(page), "a.pdf").text.strip().split("\n\n") == [AS_MARKDOWN, "All of this was paid in time."]

@@ -6,7 +6,7 @@ import pytest
 
 from backburner.extraction.reading import read
 
-from .made import LINE, Made, lines, one, shown, turned
+from .made import LINE, Made, lines, one_page, shown, turned
 
 PROSE = (
     "The column goes on about trade and ports and the price of grain in the north, where ships lie in the harbour "
@@ -21,7 +21,7 @@ def text_of(body: bytes) -> str:
 
 def blocks(content: str, **options: object) -> list[str]:
     """The paragraphs of a page with this content."""
-    return text_of(one(content, **options)).split("\n\n")
+    return text_of(one_page(content, **options)).split("\n\n")
 
 
 def column(x: float, y: float, words: str, width: int = 30) -> str:
@@ -180,7 +180,7 @@ def test_dot_leaders_keep_their_page_number() -> None:
         shown(60, 700 - 16 * at, f"{name} {'. ' * 30}") + shown(500, 700 - 16 * at, str(at + 1))
         for at, name in enumerate(("Trade", "Ports", "Annex"))
     )
-    assert text_of(one(page)).replace("\n\n", "\n").splitlines() == ["Trade ... 1", "Ports ... 2", "Annex ... 3"]
+    assert text_of(one_page(page)).replace("\n\n", "\n").splitlines() == ["Trade ... 1", "Ports ... 2", "Annex ... 3"]
 
 
 def test_declared_text_replaces_what_is_drawn() -> None:
@@ -201,4 +201,4 @@ def test_all_words_of_ocr_are_read() -> None:
 def test_a_number_that_touches_its_text_begins_an_item() -> None:
     """Some programs leave no gap after it."""
     items = ["1.Goods that are sold", "1.1Terms of others", "(a)Silence", "2.Warranty"]
-    assert text_of(one(lines(60, 700, items))).splitlines() == items
+    assert text_of(one_page(lines(60, 700, items))).splitlines() == items
