@@ -55,20 +55,20 @@ def _nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 )
 def test_addresses_are_those_that_boto3_would_call(environment: dict[str, str], bucket_url: str, sqs_url: str) -> None:
     """At Amazon the bucket is part of the host name, elsewhere of the path."""
-    told = account(KEYS | environment)
-    assert (told.bucket_url("b"), told.sqs_url) == (bucket_url, sqs_url)
+    configured = account(KEYS | environment)
+    assert (configured.bucket_url("b"), configured.sqs_url) == (bucket_url, sqs_url)
 
 
 def test_a_bucket_with_dots_is_in_the_path() -> None:
     """No certificate would cover it as a host name."""
-    told = account({"AWS_REGION": "eu-central-1", **KEYS})
-    assert told.bucket_url("a.b") == "https://s3.eu-central-1.amazonaws.com/a.b"
+    configured = account({"AWS_REGION": "eu-central-1", **KEYS})
+    assert configured.bucket_url("a.b") == "https://s3.eu-central-1.amazonaws.com/a.b"
 
 
 def test_a_region_whose_addresses_we_do_not_know_is_looked_up() -> None:
     """boto3 knows them all."""
-    told = account({"AWS_REGION": "us-iso-east-1", **KEYS})
-    assert told.bucket_url("b") == "https://b.s3.us-iso-east-1.c2s.ic.gov"
+    configured = account({"AWS_REGION": "us-iso-east-1", **KEYS})
+    assert configured.bucket_url("b") == "https://b.s3.us-iso-east-1.c2s.ic.gov"
 
 
 def test_a_missing_region_is_reported() -> None:
@@ -80,13 +80,13 @@ def test_a_missing_region_is_reported() -> None:
 def test_credentials_of_the_environment_are_read_for_each_call() -> None:
     """A role's key and token change during the function's life; an absent one is reported."""
     environment = {"AWS_REGION": "eu-central-1", **KEYS, "AWS_SESSION_TOKEN": "token"}
-    told = account(environment)
-    assert asyncio.run(told.credentials()) == Credentials("id", "secret", "token")
+    configured = account(environment)
+    assert asyncio.run(configured.credentials()) == Credentials("id", "secret", "token")
     environment |= {"AWS_ACCESS_KEY_ID": "new", "AWS_SESSION_TOKEN": ""}
-    assert asyncio.run(told.credentials()) == Credentials("new", "secret", None)
+    assert asyncio.run(configured.credentials()) == Credentials("new", "secret", None)
     del environment["AWS_SECRET_ACCESS_KEY"]
     with pytest.raises(RetryLaterError, match="AWS_SECRET_ACCESS_KEY"):
-        asyncio.run(told.credentials())
+        asyncio.run(configured.credentials())
 
 
 def test_a_profile_is_read_as_boto3_reads_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -97,10 +97,10 @@ def test_a_profile_is_read_as_boto3_reads_it(monkeypatch: pytest.MonkeyPatch, tm
         "s3 =\n    addressing_style = virtual\n"
     )
     monkeypatch.setenv("AWS_PROFILE", "work")
-    told = account({"AWS_PROFILE": "work"})
-    assert (told.region, told.ca_file) == ("eu-west-1", "/certificates.pem")
-    assert told.bucket_url("b") == "https://b.store.example"
-    assert asyncio.run(told.credentials()) == Credentials("of-work", "hidden", None)
+    configured = account({"AWS_PROFILE": "work"})
+    assert (configured.region, configured.ca_file) == ("eu-west-1", "/certificates.pem")
+    assert configured.bucket_url("b") == "https://b.store.example"
+    assert asyncio.run(configured.credentials()) == Credentials("of-work", "hidden", None)
 
 
 def test_a_container_gets_its_credentials_from_its_service(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,13 +109,13 @@ def test_a_container_gets_its_credentials_from_its_service(monkeypatch: pytest.M
     with serve_proxy("http://127.0.0.1:1") as service:
         service.rule = lambda _: Say(200, json.dumps(given).encode(), {"Content-Type": "application/json"})
         monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{service.url}/credentials")
-        told = account({"AWS_REGION": "eu-central-1"})
-        assert [asyncio.run(told.credentials()) for _ in range(3)] == [Credentials("role", "s", "t")] * 3
+        configured = account({"AWS_REGION": "eu-central-1"})
+        assert [asyncio.run(configured.credentials()) for _ in range(3)] == [Credentials("role", "s", "t")] * 3
         assert len(service.requests) == 1
 
 
 def test_missing_credentials_are_reported() -> None:
     """They are an outage, not an absent object."""
-    told = account({"AWS_REGION": "eu-central-1"})
+    configured = account({"AWS_REGION": "eu-central-1"})
     with pytest.raises(RetryLaterError, match="no credentials"):
-        asyncio.run(told.credentials())
+        asyncio.run(configured.credentials())

@@ -121,10 +121,13 @@ def test_a_server_without_a_tls_handshake_is_given_up(tell: Any) -> None:
         await line.answer()
 
     async def story() -> None:
-        for handler, limit_s, told in ((silent, 0.05, "no connection within 0.05 s"), (plain, 2, "no TLS connection")):
+        for handler, limit_s, message in (
+            (silent, 0.05, "no connection within 0.05 s"),
+            (plain, 2, "no TLS connection"),
+        ):
             http = _http(connect_s=limit_s)
             async with serving(handler) as server:
-                with pytest.raises(NoAnswerError, match=told) as left:
+                with pytest.raises(NoAnswerError, match=message) as left:
                     await http.call("POST", f"https://127.0.0.1:{server.port}/", {})
                 assert not left.value.is_sent
                 await server.wait_until_left()
@@ -149,8 +152,8 @@ def test_calls_with_tls_go_through_a_tunnel(
                 reply = await http.call("PUT", "https://store.test/a/../b", {"Authorization": "mine"}, b"body")
                 assert reply.body == b"the store"
             assert [one.line for one in proxy.asked] == ["CONNECT store.test:443 HTTP/1.1"]
-            told = {"Host": "store.test:443", "Proxy-Authorization": "Basic bWU6YSB3b3Jk"}
-            assert proxy.asked[0].headers == told
+            headers = {"Host": "store.test:443", "Proxy-Authorization": "Basic bWU6YSB3b3Jk"}
+            assert proxy.asked[0].headers == headers
             assert [one.line for one in store.asked] == ["PUT /a/../b HTTP/1.1"] * 2
             assert "Proxy-Authorization" not in store.asked[0].headers
             assert store.asked[0].headers["Host"] == "store.test"

@@ -183,8 +183,8 @@ def test_a_messages_age_is_by_the_queues_clock(
 ) -> None:
     """Both times are the queue's, however wrong this machine's clock; ours serves if it reports none."""
     proxy, subject = queue
-    told = {"ApproximateReceiveCount": "2", "SentTimestamp": "1445412480000"}
-    body = json.dumps({"Messages": [{"Body": "m", "ReceiptHandle": "r", "Attributes": told}]}).encode()
+    attributes = {"ApproximateReceiveCount": "2", "SentTimestamp": "1445412480000"}
+    body = json.dumps({"Messages": [{"Body": "m", "ReceiptHandle": "r", "Attributes": attributes}]}).encode()
     proxy.rule = lambda _: Say(200, body, {} if date is None else {"Date": date})
     (received,) = run(subject.receive(1, 0))
     a_year_s = 365 * 86_400

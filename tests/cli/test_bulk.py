@@ -137,8 +137,8 @@ def test_what_was_done_before_ctrl_c_is_printed_as_json_too(command, capsys) -> 
             if command == "cancel"
             else replay_in(session, wanted, as_json=True)
         )
-    told = json.loads(capsys.readouterr().out)
-    assert (len(told["documents"]), told["complete"]) == (3, False)
+    output = json.loads(capsys.readouterr().out)
+    assert (len(output["documents"]), output["complete"]) == (3, False)
 
 
 def test_parts_are_not_counted_as_jobs(empty) -> None:

@@ -21,9 +21,9 @@ def test_the_demo_shows_each_document_from_upload_to_result(tmp_path):
     """It shows in document order what goes wrong, how each ends, tokens, cost, and where the whole text is."""
     shown = run("demo", limit_s=170, COLUMNS="80", TMPDIR=str(tmp_path))
     assert shown.returncode == 0, shown.stderr
-    told = re.findall(r"^ *\d+\.\d s  (inbox/\S+(?: \S+\.md)?) +(.+)$", shown.stdout, re.MULTILINE)
+    events = re.findall(r"^ *\d+\.\d s  (inbox/\S+(?: \S+\.md)?) +(.+)$", shown.stdout, re.MULTILINE)
     lease, minutes, letter, lost = (sample.key for sample in SAMPLES)
-    assert told[4:] == [
+    assert events[4:] == [
         (lease, "generation started"),
         (minutes, "generation started"),
         (letter, "generation started"),
@@ -34,7 +34,7 @@ def test_the_demo_shows_each_document_from_upload_to_result(tmp_path):
         (letter, "answer cut off, retrying, limit doubled"),
         (letter, "done"),
     ]
-    assert [key for key, _ in told[:4]] == [lease, minutes, letter, lost]
+    assert [key for key, _ in events[:4]] == [lease, minutes, letter, lost]
     costs = {
         key: float(cost)
         for key, cost in re.findall(r"^  (inbox/.+?\S) +(?:done|failed).* (\S+)$", shown.stdout, re.MULTILINE)
@@ -80,13 +80,13 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path, cloud):
             shown = page.get("/api/overview").raise_for_status().json()
         found = run("status", "--json", XDG_STATE_HOME=state)
         (announced,) = Path(state).rglob("up-*.json")
-        told = json.loads(announced.read_text())["environment"]
+        exported = json.loads(announced.read_text())["environment"]
         command.send_signal(signal.SIGINT)
         _, errors = command.communicate(timeout=30)
     assert command.returncode == 130
     assert '"daily_tokens": 123456' in found.stdout, found.stderr
     assert shown["problem"] is None
-    assert (SUBMIT_FUNCTION in told, CHECKER_FUNCTION in told) == (cloud == "aws",) * 2  # doctor looks for them
+    assert (SUBMIT_FUNCTION in exported, CHECKER_FUNCTION in exported) == (cloud == "aws",) * 2  # doctor looks for them
     assert "export BACKBURNER_DAILY_TOKENS=123456" in said
     assert "BACKBURNER_DAYLY_COST is not a setting: did you mean BACKBURNER_DAILY_COST?" in said
     assert "nothing is left behind" in errors
@@ -130,8 +130,8 @@ def test_a_port_in_use_is_refused_with_the_remedy():
 @pytest.mark.parametrize("after_s", [0.05, 0.2, 0.4])
 def test_ctrl_c_during_the_start_ends_it_silently(after_s):
     """Nothing has begun yet, so there is nothing to report."""
-    told = environment({"PYTHONPROFILEIMPORTTIME": "1"})  # shows when it is at the first of its imports
-    with subprocess.Popen([INSTALLED, "demo"], env=told, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as demo:
+    variables = environment({"PYTHONPROFILEIMPORTTIME": "1"})  # shows when it is at the first of its imports
+    with subprocess.Popen([INSTALLED, "demo"], env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as demo:
         while b"backburner_cli.entry" not in demo.stderr.readline():
             assert demo.poll() is None
         demo.stderr.readline()

@@ -63,15 +63,15 @@ def test_an_up_that_died_is_not_found(home: dict[str, str]) -> None:
     dead.wait()
     with announced(home, "aws", {"BACKBURNER_BUCKET": "here"}):
         path = next(folder_of(home).glob("up-*.json"))
-        told = json.loads(path.read_text())
+        record = json.loads(path.read_text())
         for changes in ({"pid": dead.pid}, {"began": "1"}):
-            path.write_text(json.dumps(told | changes))
+            path.write_text(json.dumps(record | changes))
             assert running_here(home) == []
             assert not path.exists()
         with subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE) as killed:  # not reaped yet
             assert killed.stdout.read() == b""
             os.waitid(os.P_PID, killed.pid, os.WEXITED | os.WNOWAIT)
-            path.write_text(json.dumps(told | {"pid": killed.pid, "began": None}))
+            path.write_text(json.dumps(record | {"pid": killed.pid, "began": None}))
             assert running_here(home) == []
 
 

@@ -84,14 +84,16 @@ def test_a_local_cloud_is_examined_as_the_cloud_it_imitates(kind, deployed, tmp_
         found = examined(replace(deployed, environment=here), "--local")[1]
     assert (found["quotas"]["level"], found["quotas"]["remedy"]) == ("ok", "")
     assert (found["provider's key"]["level"], found["provider's key"]["remedy"]) == ("skipped", "")  # none is needed
-    told = {name: (found[name]["level"], found[name]["message"]) for name in ("trigger", "schedule") if name in found}
+    findings = {
+        name: (found[name]["level"], found[name]["message"]) for name in ("trigger", "schedule") if name in found
+    }
     if kind == "yandex":
-        assert told == {
+        assert findings == {
             "trigger": ("ok", "backburner up calls submit for uploads below inbox/"),
             "schedule": ("ok", "backburner up calls the checker once a minute"),
         }
     else:
-        assert told["trigger"][0] == "warning"  # this bucket sends no events, and the local AWS knows
+        assert findings["trigger"][0] == "warning"  # this bucket sends no events, and the local AWS knows
 
 
 def test_a_generation_is_tried_only_with_consent(deployed, provider) -> None:
@@ -171,8 +173,8 @@ def test_dead_letters_are_a_warning() -> None:
 )
 def test_the_accounts_concurrency_is_compared_with_both_functions(account, level, remedy) -> None:
     """Ten uploads use up a new account's ten; what other functions have reserved is not available."""
-    told = dict(zip(("ConcurrentExecutions", "UnreservedConcurrentExecutions"), account, strict=True))
-    (finding,) = concurrency_findings(told)
+    limits = dict(zip(("ConcurrentExecutions", "UnreservedConcurrentExecutions"), account, strict=True))
+    (finding,) = concurrency_findings(limits)
     assert finding.level is level
     assert remedy in finding.remedy
     assert f"{account[0]:,} concurrent" in finding.message

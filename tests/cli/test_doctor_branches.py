@@ -267,7 +267,7 @@ def test_a_provider_that_refuses_or_has_no_responses_api_is_reported(answer, che
 def test_a_provider_that_ignores_background_is_reported(empty) -> None:
     """Its answer to the create looks right, but nothing could ever be collected."""
     with serve(StandIn(profile="openai", timing=Timing())) as running:
-        told = {"OPENAI_BASE_URL": running.base_url, "OPENAI_API_KEY": "key"}
-        found = examined(empty, "--generate", BACKBURNER_MODEL="stand-in/completed-at-once", **told)
+        settings = {"OPENAI_BASE_URL": running.base_url, "OPENAI_API_KEY": "key"}
+        found = examined(empty, "--generate", BACKBURNER_MODEL="stand-in/completed-at-once", **settings)
     assert (found["generation"]["level"], "background" in found["generation"]["message"]) == ("problem", True)
     assert "docs/providers.md" in found["generation"]["remedy"]

@@ -65,7 +65,7 @@ def test_every_command_is_here() -> None:
 @pytest.mark.parametrize("command", ARGUMENTS)
 def test_without_a_deployment_every_way_to_name_one_is_shown(command: str, tmp_path) -> None:
     """Nothing is exported, stored, or running."""
-    said = refused(NOTHING.call(*arguments(command, tmp_path)))
+    message = refused(NOTHING.call(*arguments(command, tmp_path)))
     for way in (
         "--stack",
         "--terraform",
@@ -75,7 +75,7 @@ def test_without_a_deployment_every_way_to_name_one_is_shown(command: str, tmp_p
         "backburner up",
         "BACKBURNER_BUCKET",
     ):
-        assert way in said, (way, said)
+        assert way in message, (way, message)
 
 
 @pytest.mark.parametrize(
@@ -101,17 +101,19 @@ def test_a_missing_deployment_is_reported(command: str, named: list[str], remedy
 @pytest.mark.parametrize("command", sorted(set(ARGUMENTS) - {"dead-letters", "down"}))
 def test_a_missing_bucket_is_reported(command: str, tmp_path, empty) -> None:
     """The message has the store's own words, and says what to look at."""
-    said = refused(empty.call(*arguments(command, tmp_path), BACKBURNER_BUCKET="no-such-bucket"))
-    assert "NoSuchBucket" in said or "404" in said, said
-    assert "AWS_ENDPOINT_URL" in said, said
+    message = refused(empty.call(*arguments(command, tmp_path), BACKBURNER_BUCKET="no-such-bucket"))
+    assert "NoSuchBucket" in message or "404" in message, message
+    assert "AWS_ENDPOINT_URL" in message, message
 
 
 @pytest.mark.parametrize("command", sorted(set(ARGUMENTS) - {"put", "down"}))
 def test_contradictory_settings_are_reported(command: str, tmp_path, empty) -> None:
     """All of them are, in one message."""
-    said = refused(empty.call(*arguments(command, tmp_path), BACKBURNER_PROVIDER="openia", BACKBURNER_LEASE_S="soon"))
-    assert "BACKBURNER_PROVIDER" in said
-    assert "BACKBURNER_LEASE_S" in said
+    message = refused(
+        empty.call(*arguments(command, tmp_path), BACKBURNER_PROVIDER="openia", BACKBURNER_LEASE_S="soon")
+    )
+    assert "BACKBURNER_PROVIDER" in message
+    assert "BACKBURNER_LEASE_S" in message
 
 
 @pytest.mark.parametrize("command", ["jobs", "failed", "status", "dead-letters", "doctor"])
@@ -260,9 +262,9 @@ class Refusing(BaseHTTPRequestHandler):
     def _refuse(self) -> None:
         self.rfile.read(int(self.headers.get("content-length") or 0))
         is_queue = "x-amz-target" in self.headers
-        told = {"__type": "com.amazonaws.sqs#AccessDenied", "message": "Access Denied"}
+        error = {"__type": "com.amazonaws.sqs#AccessDenied", "message": "Access Denied"}
         xml = "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
-        body = (json.dumps(told) if is_queue else xml).encode()
+        body = (json.dumps(error) if is_queue else xml).encode()
         self.send_response(403)
         self.send_header("content-type", "application/x-amz-json-1.0" if is_queue else "application/xml")
         self.send_header("content-length", str(len(body)))
@@ -294,16 +296,16 @@ def at(address: str) -> dict[str, str]:
 @pytest.mark.parametrize("command", REACHING, ids=" ".join)
 def test_a_forbidden_call_is_reported(command: tuple[str, ...], tmp_path, forbidden: str) -> None:
     """The message says what the credentials were denied, and where to look."""
-    said = refused(NOTHING.call(*arguments(command[0], tmp_path), **at(forbidden)))
-    assert re.search(r"403|AccessDenied|denied", said), said
-    assert re.search(r"AWS_ENDPOINT_URL|_QUEUE_URL", said), said
+    message = refused(NOTHING.call(*arguments(command[0], tmp_path), **at(forbidden)))
+    assert re.search(r"403|AccessDenied|denied", message), message
+    assert re.search(r"AWS_ENDPOINT_URL|_QUEUE_URL", message), message
 
 
 @pytest.mark.parametrize("command", thinned(REACHING, 3), ids=" ".join)
 def test_a_deployment_that_does_not_answer_is_reported(command: tuple[str, ...], tmp_path) -> None:
     """The message names the address as the thing to check."""
-    said = refused(NOTHING.call(*arguments(command[0], tmp_path), **at("http://127.0.0.1:9")))
-    assert "AWS_ENDPOINT_URL" in said, said
+    message = refused(NOTHING.call(*arguments(command[0], tmp_path), **at("http://127.0.0.1:9")))
+    assert "AWS_ENDPOINT_URL" in message, message
 
 
 @pytest.mark.parametrize("command", ARGUMENTS)
@@ -320,8 +322,8 @@ def test_a_deployment_whose_files_are_damaged_is_reported(command: str, damaged:
     (place / ".backburner/default-1").mkdir(parents=True)
     (place / ".backburner/default-1/about.json").write_text("{")
     (place / "terraform.tfstate").write_text("{")
-    said = refused(NOTHING.call(*arguments(command, tmp_path), damaged, str(place)))
-    assert ("run terraform apply" if damaged == "--terraform" else "backburner run") in said
+    message = refused(NOTHING.call(*arguments(command, tmp_path), damaged, str(place)))
+    assert ("run terraform apply" if damaged == "--terraform" else "backburner run") in message
 
 
 @pytest.mark.parametrize("command", sorted(leaves()), ids=" ".join)

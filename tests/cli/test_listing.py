@@ -95,9 +95,9 @@ def test_an_unknown_document_is_reported_with_how_to_find_it(empty, named: str, 
 
 def test_failures_are_grouped_with_their_remedy(cloud) -> None:
     """Each has the reason, the number, the provider's or our own words, and the command that replays them."""
-    told = json.loads(cloud.call("failed").stdout)
-    assert told["failed"] == 1
-    (group,) = told["reasons"]
+    output = json.loads(cloud.call("failed").stdout)
+    assert output["failed"] == 1
+    (group,) = output["reasons"]
     assert (group["reason"], group["count"], group["documents"][0]["key"]) == ("unknown_recipe", 1, FAILED)
     text = cloud.call("failed", "--text").stdout
     assert "backburner replay --failed --reason unknown_recipe" in text
@@ -144,8 +144,8 @@ def test_following_waits_for_a_document_whose_event_is_still_to_come(empty, tmp_
         await once(*arguments)
 
     monkeypatch.setattr(results, "_once", ends_at_the_third_look)
-    told = json.loads(empty.call("results", "results/summary/", "--to", str(tmp_path / "out"), "--follow").stdout)
-    assert told["written"] == ["results/summary/a.txt.md"]
+    output = json.loads(empty.call("results", "results/summary/", "--to", str(tmp_path / "out"), "--follow").stdout)
+    assert output["written"] == ["results/summary/a.txt.md"]
     assert looks == 4
 
 

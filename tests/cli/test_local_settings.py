@@ -63,8 +63,8 @@ def test_an_unknown_name_is_reported(name, said):
 
 def test_what_a_local_cloud_chooses_itself_is_reported():
     """Another cloud's address has no effect, nor has half a provider beside the stand-in."""
-    said = set_aside({"BACKBURNER_BUCKET": "mine", "BACKBURNER_PROVIDER": "vllm"})
-    assert [line.partition(":")[0] for line in said] == ["BACKBURNER_BUCKET", "BACKBURNER_PROVIDER"]
+    warnings = set_aside({"BACKBURNER_BUCKET": "mine", "BACKBURNER_PROVIDER": "vllm"})
+    assert [line.partition(":")[0] for line in warnings] == ["BACKBURNER_BUCKET", "BACKBURNER_PROVIDER"]
     assert set_aside(GIVEN) == []
 
 

@@ -30,12 +30,12 @@ def test_results_that_were_edited_are_kept(cloud: Cloud, fetched: Path) -> None:
     cloud.s3.put_object(Bucket=BUCKET, Key="results/new.txt.md", Body=b"new")
     rehearsed = cloud.call("results", "--to", str(fetched), "--dry-run")
     assert rehearsed.exit_code == 0
-    told = json.loads(rehearsed.stdout)
-    assert (told["dry_run"], told["written"], told["kept"]) == (True, ["results/new.txt.md"], [str(file)])
+    output = json.loads(rehearsed.stdout)
+    assert (output["dry_run"], output["written"], output["kept"]) == (True, ["results/new.txt.md"], [str(file)])
     assert not (fetched / "new.txt.md").exists()
     shown = cloud.call("results", "--to", str(fetched))
-    told = json.loads(shown.stdout)
-    assert (shown.exit_code, told["written"], told["kept"]) == (1, ["results/new.txt.md"], [str(file)])
+    output = json.loads(shown.stdout)
+    assert (shown.exit_code, output["written"], output["kept"]) == (1, ["results/new.txt.md"], [str(file)])
     assert "--yes" in shown.stderr
     assert file.read_text() == "mine"
     assert json.loads(cloud.call("results", "--to", str(fetched), "--yes").stdout)["written"] == [HELD]
@@ -81,9 +81,9 @@ def test_a_yes_is_for_the_files_that_were_asked_about(
     monkeypatch.setattr(results, "is_anybody_there", lambda: True)
     monkeypatch.setattr(results.click, "confirm", yes)
     shown = cloud.call("results", "--to", str(fetched))
-    told = json.loads(shown.stdout)
-    assert (shown.exit_code, told["written"], told["kept"]) == (1, [HELD], [str(second)])
-    assert told["unchanged"] == len(list(fetched.glob("**/*.md"))) - 2
+    output = json.loads(shown.stdout)
+    assert (shown.exit_code, output["written"], output["kept"]) == (1, [HELD], [str(second)])
+    assert output["unchanged"] == len(list(fetched.glob("**/*.md"))) - 2
     assert second.read_text() == "edited while it was asked"
 
 

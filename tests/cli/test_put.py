@@ -152,6 +152,6 @@ def test_what_is_shown_names_the_generations_of_each_part() -> None:
         for number in range(1, 24)
     ]
     parts = RunRecord(**{name: getattr(record, name) for name in record.__struct_fields__} | {"parts": ends})
-    told = describe(parts)["of each part"]
-    assert told.startswith("0/1 resp_1; 0/2 resp_2; ")
-    assert told.endswith("0/20 resp_20; and 3 more: see the record")
+    described = describe(parts)["of each part"]
+    assert described.startswith("0/1 resp_1; 0/2 resp_2; ")
+    assert described.endswith("0/20 resp_20; and 3 more: see the record")

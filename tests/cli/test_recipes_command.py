@@ -45,9 +45,9 @@ def test_the_inboxs_documents_are_compared(empty, tmp_path) -> None:
     before = empty.keys("")
     page = str(tmp_path / "page.html")
     shown = empty.call("recipes", "compare", "summary", "extract", "--stand-in", "--to", page)
-    told = json.loads(shown.stdout)
-    assert [each["name"] for each in told["documents"]] == ["summary/../b.txt", "summary/a.txt"]
-    assert (told["old"]["done"], told["old"]["failed"]) == (2, 0)
+    output = json.loads(shown.stdout)
+    assert [each["name"] for each in output["documents"]] == ["summary/../b.txt", "summary/a.txt"]
+    assert (output["old"]["done"], output["old"]["failed"]) == (2, 0)
     assert empty.keys("") == before
     none = empty.call("recipes", "compare", "extract", "summary", "--stand-in", "--to", page)
     assert (none.exit_code, "name documents of this machine" in none.stderr) == (1, True)

@@ -132,16 +132,16 @@ def test_a_cell_is_never_a_formula() -> None:
 
 def test_a_report_covers_the_whole_deployment(cloud, tmp_path: Path) -> None:
     """It is a page, JSON, or one line for each document."""
-    told = json.loads(cloud.call("report").stdout)
-    assert (told["documents"], told["balances"]) == (3, True)
-    assert told["states"] == {"done": 1, "failed": 1, "running": 1, "waiting": 0, "not started": 0}
-    (failure,) = told["failures"]
+    output = json.loads(cloud.call("report").stdout)
+    assert (output["documents"], output["balances"]) == (3, True)
+    assert output["states"] == {"done": 1, "failed": 1, "running": 1, "waiting": 0, "not started": 0}
+    (failure,) = output["failures"]
     assert (failure["reason"], failure["documents"][0]["key"]) == ("unknown_recipe", FAILED)
     assert "nosuch" in failure["documents"][0]["message"]
-    assert told["total"]["input_tokens"] > 0
+    assert output["total"]["input_tokens"] > 0
     page, table = tmp_path / "report.html", tmp_path / "report.csv"
-    said = cloud.call("report", "--to", str(page)).stdout
-    assert "3 documents: 1 done, 1 failed, 1 running" in said
+    message = cloud.call("report", "--to", str(page)).stdout
+    assert "3 documents: 1 done, 1 failed, 1 running" in message
     assert REMEDIES[Reason.UNKNOWN_RECIPE] in parsed(page.read_text()).text
     cloud.call("report", "--to", str(table))
     lines = {line["key"]: line["state"] for line in csv.DictReader(io.StringIO(table.read_text()))}

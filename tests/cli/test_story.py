@@ -33,9 +33,9 @@ def test_a_story_shows_waits_attempts_looks_verdicts_and_cost(empty: Cloud) -> N
     assert second["first_s"] < 300
     assert second["last_s"] >= 400
     empty.settle_in(system, old=("inbox/", "results/"))
-    told = json.loads(empty.call("show", KEY).stdout)
-    assert [event["at"] for event in told["timeline"]] == sorted(event["at"] for event in told["timeline"])
-    whats = iter(event["what"] for event in told["timeline"])
+    output = json.loads(empty.call("show", KEY).stdout)
+    assert [event["at"] for event in output["timeline"]] == sorted(event["at"] for event in output["timeline"])
+    whats = iter(event["what"] for event in output["timeline"])
     for words in (
         "uploaded, 6 bytes",
         "attempt 1: generation resp_2 started",
@@ -47,7 +47,7 @@ def test_a_story_shows_waits_attempts_looks_verdicts_and_cost(empty: Cloud) -> N
         f"attempt 2: looked at {second['count']} times, first ",
         f"done after {record['polls']} polls: results/priced/second.txt.md, cost 0.002042",
     ):
-        assert any(words in what for what in whats), (words, told["timeline"])
+        assert any(words in what for what in whats), (words, output["timeline"])
 
 
 def test_looks_are_counted_across_messages(empty: Cloud) -> None:

@@ -29,20 +29,20 @@ def blocks(page: str) -> list[Block]:
     """The commands and outputs of a page."""
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     found = re.findall(r"^```(sh|text)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    told = list[Block]()
+    steps = list[Block]()
     for kind, body in found:
         if kind == "sh":
-            told.append((body, []))
+            steps.append((body, []))
         else:
-            told[-1][1].extend(body.splitlines())
-    assert len(told) > 1
-    return told
+            steps[-1][1].extend(body.splitlines())
+    assert len(steps) > 1
+    return steps
 
 
 def typed(script: str, folder: Path, given: dict[str, str]) -> str:
     """What a reader sees: commands print text to a terminal, and JSON into a pipe."""
     master, slave = pty.openpty()
-    told = b""
+    output = b""
     with subprocess.Popen(
         ["bash", "-uc", script], cwd=folder, env=given, stdin=subprocess.DEVNULL, stdout=slave, stderr=slave
     ) as shell:
@@ -52,25 +52,25 @@ def typed(script: str, folder: Path, given: dict[str, str]) -> str:
             while select.select([master], [], [], max(0.0, until - time.monotonic()))[0]:
                 if not (read := os.read(master, 65536)):
                     break
-                told += read
+                output += read
         shell.kill()
-    assert time.monotonic() < until, told.decode(errors="replace")
+    assert time.monotonic() < until, output.decode(errors="replace")
     os.close(master)
-    return told.decode().replace("\r\n", "\n")
+    return output.decode().replace("\r\n", "\n")
 
 
 def follow(page: str, folder: Path, replaced: dict[str, str], **given: str) -> None:
     """Type a page's commands in one shell, and compare their output with the page."""
-    told = blocks(page)
-    script = "\n".join(f"{commands}\necho 'end of block'" for commands, _ in told)
+    steps = blocks(page)
+    script = "\n".join(f"{commands}\necho 'end of block'" for commands, _ in steps)
     for written, meant in replaced.items():
         assert written in script, written
         script = script.replace(written, meant)
     with on_path() as commands:
         shown = typed(script, folder, environment({"PATH": f"{commands}:{os.environ['PATH']}", **given}))
     said = shown.split("end of block\n")
-    assert len(said) == len(told) + 1, shown
-    for (commands, lines), printed in zip(told, said, strict=False):
+    assert len(said) == len(steps) + 1, shown
+    for (commands, lines), printed in zip(steps, said, strict=False):
         assert "Traceback" not in printed, printed
         for line in lines:
             assert line in printed, (commands, line, printed)

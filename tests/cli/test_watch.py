@@ -73,10 +73,12 @@ def test_one_ended_document_gives_no_time_left_and_an_ended_run_no_rate() -> Non
     assert (early.per_minute, early.seconds_left) == (0.2, None)
     done = [job(number, State.DONE, 1) for number in range(9)]
     over = look_at(done, done, NOW)
-    for look, said, unsaid in ((early, "too early to tell", "left 5"), (over, "0 tokens", "a minute")):
+    for look, screen, unsaid in ((early, "too early to tell", "left 5"), (over, "0 tokens", "a minute")):
         shown = Console(file=StringIO(), width=100)
         shown.print(drawn(look))
-        assert (said in shown.file.getvalue(), unsaid in shown.file.getvalue()) == (True, False), shown.file.getvalue()
+        assert (screen in shown.file.getvalue(), unsaid in shown.file.getvalue()) == (True, False), (
+            shown.file.getvalue()
+        )
 
 
 def test_a_line_of_the_last_look_has_no_time_left(capsys) -> None:
@@ -91,8 +93,8 @@ def test_the_table_shows_what_it_waits_for_and_why_it_is_paused() -> None:
     shown = Console(file=StringIO(), width=100)
     shown.print(drawn(replace(look, pauses={"the provider": "429: slow down"}, reading=(1, 2000))))
     text = shown.file.getvalue()
-    for said in ("1 for budget", "paused: the provider: 429: slow down", "1 of 2,000", "no end in sight"):
-        assert said in text, text
+    for screen in ("1 for budget", "paused: the provider: 429: slow down", "1 of 2,000", "no end in sight"):
+        assert screen in text, text
 
 
 def test_each_look_prints_a_line_of_json_into_a_pipe(cloud) -> None:
@@ -156,19 +158,19 @@ def test_ctrl_c_detaches_and_says_how_to_come_back(cloud) -> None:
     master, slave = pty.openpty()
     process = subprocess.Popen([commands.INSTALLED, "watch"], env=given, stdin=slave, stdout=slave, stderr=slave)
     os.close(slave)
-    said = until(master, b"Ctrl-C detaches")
-    assert b"documents" in said
+    screen = until(master, b"Ctrl-C detaches")
+    assert b"documents" in screen
     process.send_signal(signal.SIGINT)
-    said += until(master, b"Detached.")
-    assert process.wait(LIMIT_S) == 0, said
-    assert b"Traceback" not in said
+    screen += until(master, b"Detached.")
+    assert process.wait(LIMIT_S) == 0, screen
+    assert b"Traceback" not in screen
 
 
 def until(descriptor: int, wanted: bytes) -> bytes:
     """What a terminal shows, up to these words."""
-    said, end = b"", time.monotonic() + LIMIT_S
-    while wanted not in said:
-        assert time.monotonic() < end, said
+    screen, end = b"", time.monotonic() + LIMIT_S
+    while wanted not in screen:
+        assert time.monotonic() < end, screen
         if select.select([descriptor], [], [], 0.2)[0]:
-            said += os.read(descriptor, 65536)
-    return said
+            screen += os.read(descriptor, 65536)
+    return screen

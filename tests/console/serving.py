@@ -43,11 +43,11 @@ class Served:
     def until(self, holds: Any) -> Any:
         """The overview, once it satisfies a condition."""
         for _ in range(600):
-            told = self.get("/api/overview")
-            if holds(told):
-                return told
+            overview = self.get("/api/overview")
+            if holds(overview):
+                return overview
             threading.Event().wait(0.05)
-        raise AssertionError({name: value for name, value in told.items() if name != "bars"})
+        raise AssertionError({name: value for name, value in overview.items() if name != "bars"})
 
 
 @contextlib.contextmanager
@@ -55,10 +55,10 @@ def served(environment: Mapping[str, str], deployment: str = "a test's deploymen
     """Serve a deployment during the block. The environment must be this process's own too: boto3 reads no other."""
     listener, is_up = listening(HOST, 0), threading.Event()
     given = {"XDG_CACHE_HOME": "/dev/null/no", **environment}  # nothing is written to this user's cache
-    told: list[Any] = []
+    served_at: list[Any] = []
 
     def ready(address: Address, stop: Stop) -> None:
-        told.extend((address, asyncio.get_running_loop(), stop))
+        served_at.extend((address, asyncio.get_running_loop(), stop))
         is_up.set()
 
     def work() -> None:
@@ -68,7 +68,7 @@ def served(environment: Mapping[str, str], deployment: str = "a test's deploymen
     with listener:
         thread.start()
         assert is_up.wait(_LIMIT_S), "the console did not start"
-        address, loop, stop = told
+        address, loop, stop = served_at
         origin = f"http://127.0.0.1:{address.port}"
         try:
             with httpx2.Client(base_url=origin, headers={"origin": origin}, timeout=_ANSWER_LIMIT_S) as http:

@@ -47,10 +47,10 @@ def test_the_key_in_the_address_becomes_a_protected_cookie(console) -> None:
     """It is HttpOnly, and never sent with a request that another site began."""
     with httpx2.Client(base_url=console.origin) as browser:
         answer = browser.get("/", params={"token": console.address.token})
-        told = answer.headers["set-cookie"]
+        cookie = answer.headers["set-cookie"]
         assert answer.status_code == 200
-        assert told.startswith(f"backburner_{console.address.port}=")
-        assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= set(told.split("; "))
+        assert cookie.startswith(f"backburner_{console.address.port}=")
+        assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= set(cookie.split("; "))
         assert browser.get("/api/overview").status_code == 200
     assert "set-cookie" not in console.http.get("/").headers
     assert console.http.get("/", params={"token": "guessed"}).status_code == 200  # the cookie suffices

@@ -286,11 +286,11 @@ def test_bars_hold_each_document_that_ended_in_the_span_once(span: str) -> None:
     """Earlier ones are in none, and the newest is in the last bar."""
     now = 1_900_000_000.0
     jobs = [job(0, ended=now - age_s) for age_s in (0, 59, 3000, 80_000, 500_000, 5_000_000)]
-    told = overview(added_up(jobs), jobs, span, now)
+    figures = overview(added_up(jobs), jobs, span, now)
     kept = {"hour": 3, "day": 4, "week": 5, "all": 6}[span]
-    assert sum(bar["done"] for bar in told["bars"]) == kept
-    assert told["bars"][-1]["done"] >= 1
-    assert told["span"]["start"] + told["span"]["width_s"] * len(told["bars"]) >= now
+    assert sum(bar["done"] for bar in figures["bars"]) == kept
+    assert figures["bars"][-1]["done"] >= 1
+    assert figures["span"]["start"] + figures["span"]["width_s"] * len(figures["bars"]) >= now
 
 
 def test_pace_and_time_left_follow_from_the_last_five_minutes() -> None:
@@ -299,10 +299,10 @@ def test_pace_and_time_left_follow_from_the_last_five_minutes() -> None:
     ended = [job(number, ended=now - 300 + number, result_lag_s=float(number)) for number in range(100)]
     open_ones = [job(number, State.RUNNING, None, key=f"inbox/o{number}") for number in range(40)]
     everything = [*ended, *open_ones]
-    told = overview(added_up(everything), everything, "hour", now)
-    assert told["per_minute"] == pytest.approx(20)
-    assert told["left_s"] == pytest.approx(120)
-    assert told["span"]["lag_s"] == {"median": 50.0, "p95": 95.0}
+    figures = overview(added_up(everything), everything, "hour", now)
+    assert figures["per_minute"] == pytest.approx(20)
+    assert figures["left_s"] == pytest.approx(120)
+    assert figures["span"]["lag_s"] == {"median": 50.0, "p95": 95.0}
     nothing = overview(added_up(open_ones), open_ones, "hour", now)
     assert (nothing["per_minute"], nothing["left_s"], nothing["span"]["lag_s"]) == (None, None, None)
 
@@ -324,14 +324,14 @@ def test_the_overview_adds_up_cost_and_what_is_waited_for() -> None:
         job("6", State.WAITING),
         job("7", State.RUNNING, waiting_for="slots"),
     ]
-    told = overview(added_up(jobs), jobs, "hour", at.timestamp())
-    assert told["waiting_for"] == {"slots": 2, "turn": 1}
-    assert told["cost"] == 0.75
-    assert {(group["recipe"], group["cost"], group["under_way"]) for group in told["groups"]} == {
+    figures = overview(added_up(jobs), jobs, "hour", at.timestamp())
+    assert figures["waiting_for"] == {"slots": 2, "turn": 1}
+    assert figures["cost"] == 0.75
+    assert {(group["recipe"], group["cost"], group["under_way"]) for group in figures["groups"]} == {
         ("a", 0.75, 4),
         ("b", None, 0),
     }
-    assert sum(bar["cost"] or 0.0 for bar in told["bars"]) == 0.75
-    assert {bar["cost"] for bar in told["bars"]} - {None} == {0.75}  # without prices a bar has no cost, not zero
+    assert sum(bar["cost"] or 0.0 for bar in figures["bars"]) == 0.75
+    assert {bar["cost"] for bar in figures["bars"]} - {None} == {0.75}  # without prices a bar has no cost, not zero
     unpriced = overview(added_up(jobs[2:]), jobs[2:], "hour", at.timestamp())
     assert unpriced["cost"] is None

@@ -26,12 +26,12 @@ def change(console, path: str, **body):
 
 def test_the_run_is_shown_at_a_glance(console) -> None:
     """Counts by state, tokens, ends over time, places; the bars add up to what has ended."""
-    told = console.ready()
-    assert told["states"] == {"done": 1, "failed": 1, "running": 1}
-    assert told["reasons"] == {"unknown_recipe": 1}
-    assert told["input_tokens"] > 0
-    assert told["limits"]["places_in_use"] == 1
-    assert told["limits"]["dead_letters"] == 0
+    answer = console.ready()
+    assert answer["states"] == {"done": 1, "failed": 1, "running": 1}
+    assert answer["reasons"] == {"unknown_recipe": 1}
+    assert answer["input_tokens"] > 0
+    assert answer["limits"]["places_in_use"] == 1
+    assert answer["limits"]["dead_letters"] == 0
     everything = console.get("/api/overview", span="all")
     assert sum(bar["done"] + bar["failed"] for bar in everything["bars"]) == 2
     assert console.http.get("/api/overview", params={"span": "century"}).status_code == 400
@@ -90,14 +90,14 @@ def test_the_quotes_of_a_result_are_shown_in_its_source(console, cloud) -> None:
     )
     system.process(key, text)
     cloud.settle_in(system, old=())
-    told = console.get("/api/quotes", key=key)
-    assert (told["checked"], told["problem"]) == (2, None)
-    assert [(each["pointer"], each["text"]) for each in told["quotes"]] == [
+    answer = console.get("/api/quotes", key=key)
+    assert (answer["checked"], answer["problem"]) == (2, None)
+    assert [(each["pointer"], each["text"]) for each in answer["quotes"]] == [
         ("/rent", "The rent is 1,250 euros"),
         ("/all", "rent is 1,250 euros</b> a month"),
     ]
-    assert told["quotes"][0]["where"] == "characters 5 to 28"
-    assert told["pieces"] == [
+    assert answer["quotes"][0]["where"] == "characters 5 to 28"
+    assert answer["pieces"] == [
         ["\U0001f600 <b>", []], ["The ", [0]], ["rent is\n1,250 euros", [0, 1]], ["</b> a month", [1]], [".", []],
     ]  # fmt: skip
     assert console.get("/api/story", key=key)["details"]["quotes"] == "2, all found in the document"

@@ -25,8 +25,8 @@ def test_a_recipe_is_changed_only_as_it_was_read(console, cloud) -> None:
     assert read["text"] == TEXT
     assert put(console, name="lease", text=TEXT + " Please.", etag=read["etag"])[0] == 200
     for etag in ("", read["etag"]):
-        status, told = put(console, name="lease", text="Mine.", etag=etag)
-        assert (status, "changed meanwhile" in told["problem"]) == (409, True)
+        status, answer = put(console, name="lease", text="Mine.", etag=etag)
+        assert (status, "changed meanwhile" in answer["problem"]) == (409, True)
     assert cloud.s3.get_object(Bucket=BUCKET, Key="recipes/lease.md")["Body"].read().decode() == TEXT + " Please."
 
 
@@ -47,8 +47,8 @@ def test_an_invalid_recipe_is_reported_before_anything_is_written(console, cloud
         ("", TEXT),
         ("n" * 201, TEXT),
     ):
-        status, told = put(console, name=name, text=text, etag="")
-        assert (status, set(told)) == (400, {"problem"}), (name, text)
+        status, answer = put(console, name=name, text=text, etag="")
+        assert (status, set(answer)) == (400, {"problem"}), (name, text)
         trial = console.http.post("/api/trial", json={"name": name, "text": text, "key": DONE})
         assert trial.status_code == 400, (name, text)
     assert put(console, name="a", text=TEXT, etag="", force=True)[0] == 400
@@ -80,11 +80,11 @@ def test_two_results_are_compared_word_by_word(console, cloud) -> None:
     old, new = "The rent is 4200 crowns a month.", "The rent is 4300 crowns each month. Deposit: 10."
     for key, text in (("results/a/x.md", old), ("results/b/x.md", new)):
         cloud.s3.put_object(Bucket=BUCKET, Key=key, Body=text.encode())
-    told = console.get("/api/difference", old="results/a/x.md", new="results/b/x.md")
-    assert ["gone", "4200 "] in told["pieces"]
-    assert ["new", "4300 "] in told["pieces"]
-    assert "".join(text for what, text in told["pieces"] if what != "new") == old
-    assert "".join(text for what, text in told["pieces"] if what != "gone") == new
+    answer = console.get("/api/difference", old="results/a/x.md", new="results/b/x.md")
+    assert ["gone", "4200 "] in answer["pieces"]
+    assert ["new", "4300 "] in answer["pieces"]
+    assert "".join(text for what, text in answer["pieces"] if what != "new") == old
+    assert "".join(text for what, text in answer["pieces"] if what != "gone") == new
     assert pieces([], []) == []
 
 
@@ -105,9 +105,9 @@ def test_two_recipes_are_compared_on_what_both_have_done() -> None:
         job("inbox/a/3.txt", "a", State.DONE, 1000, 1.0),
         job("inbox/c/1.txt", "c", State.DONE, 1, 0.0),
     ]
-    told = compared(jobs, "a", "b")
-    assert (told["documents"], told["both_done"]) == (2, 1)
-    assert (told["old"], told["new"]) == ({"tokens": 10, "cost": 0.1}, {"tokens": 20, "cost": None})
-    assert [pair["path"] for pair in told["pairs"]] == ["2.txt", "x/1.txt"]
+    answer = compared(jobs, "a", "b")
+    assert (answer["documents"], answer["both_done"]) == (2, 1)
+    assert (answer["old"], answer["new"]) == ({"tokens": 10, "cost": 0.1}, {"tokens": 20, "cost": None})
+    assert [pair["path"] for pair in answer["pairs"]] == ["2.txt", "x/1.txt"]
     assert path_below_recipe("inbox/1.txt") == "1.txt"
     assert compared(jobs, "a", "nosuch")["documents"] == 0

@@ -213,10 +213,10 @@ def ods_cells(cells: Sequence[Cell]) -> str:
 def ods_cell(value: Value) -> str:
     """One cell."""
     if isinstance(value, bool):
-        said = f'office:value-type="boolean" office:boolean-value="{str(value).lower()}"'
+        attributes = f'office:value-type="boolean" office:boolean-value="{str(value).lower()}"'
     elif isinstance(value, str):
         lines = "".join(f"<text:p>{escape(line)}</text:p>" for line in value.split("\n"))
         return f'<table:table-cell office:value-type="string">{lines}</table:table-cell>'
     else:
-        said = f'office:value-type="float" office:value="{value!r}"'
-    return f"<table:table-cell {said}/>"
+        attributes = f'office:value-type="float" office:value="{value!r}"'
+    return f"<table:table-cell {attributes}/>"

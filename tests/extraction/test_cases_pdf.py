@@ -31,8 +31,8 @@ def test_a_running_head_is_read() -> None:
 
 def test_scanned_pages_are_named_in_their_place_and_in_the_notes() -> None:
     """The cover has text; three pages have none."""
-    said = [f"[page {page}: no text, probably a scan]" for page in (2, 3, 4)]
-    assert blocks("mixedscan.pdf") == ["Cover sheet of the fax. See following pages.", *said]
+    notes = [f"[page {page}: no text, probably a scan]" for page in (2, 3, 4)]
+    assert blocks("mixedscan.pdf") == ["Cover sheet of the fax. See following pages.", *notes]
     assert case("mixedscan.pdf").notes == ("pages 2 to 4: no text, probably scans",)
 
 

@@ -70,8 +70,8 @@ def refusal(body: bytes) -> str:
 @pytest.mark.parametrize("name", BINARY)
 def test_binary_files_are_recognised_by_their_signatures(name: str) -> None:
     """The message names the format and the remedy."""
-    mark, said = BINARY[name]
-    with pytest.raises(JobError, match=said) as refused:
+    mark, message = BINARY[name]
+    with pytest.raises(JobError, match=message) as refused:
         read(mark + bytes(600), "a")
     assert refused.value.reason is Reason.UNSUPPORTED_TYPE
     assert "supported formats: text" in str(refused.value)
@@ -80,20 +80,20 @@ def test_binary_files_are_recognised_by_their_signatures(name: str) -> None:
 @pytest.mark.parametrize("name", WRITTEN)
 def test_machine_readable_text_formats_are_refused(name: str) -> None:
     """The function does not take one for plain text, and the child names its format."""
-    written, said = WRITTEN[name]
+    written, message = WRITTEN[name]
     assert plain_text(written.encode(), name) is None
-    with pytest.raises(JobError, match=said):
+    with pytest.raises(JobError, match=message):
         read(written.encode(), name)
 
 
 @pytest.mark.parametrize("name", PACKED)
 def test_archives_are_recognised_by_their_files(name: str) -> None:
     """If there is no reader, the message says how the content can be read."""
-    files, said = PACKED[name]
+    files, message = PACKED[name]
     with zipfile.ZipFile(out := io.BytesIO(), "w") as archive:
         for file in files:
             archive.writestr(file, b"")
-    with pytest.raises(JobError, match=said):
+    with pytest.raises(JobError, match=message):
         read(out.getvalue(), "a")
 
 
@@ -107,8 +107,10 @@ def test_kindle_books_are_distinguished_by_drm() -> None:
 
 def test_old_containers_are_distinguished_by_their_streams() -> None:
     """Containers of neither Word nor PowerPoint are named."""
-    said = {name: foreign_compound({name, "x"}) for name in ("VisioDocument", "Quill", "MatOST", "BodyText", "Other")}
-    assert [what.partition(":")[0] for what in said.values()] == [
+    containers = {
+        name: foreign_compound({name, "x"}) for name in ("VisioDocument", "Quill", "MatOST", "BodyText", "Other")
+    }
+    assert [what.partition(":")[0] for what in containers.values()] == [
         "a Visio drawing (VSD)", "a Publisher document", "a Works document", "a Hangul document (HWP)",
         "an old Office document of an unknown kind",
     ]  # fmt: skip

@@ -397,11 +397,11 @@ def test_every_text_of_a_random_deck_is_read_once_in_order(seed: int) -> None:
         slide = presentation.slides.add_slide(presentation.slide_layouts[TITLE_ONLY])
         slide.shapes.title.text = next(words)
         places = list(range(2, 2 + chance.randrange(6)))
-        said = {top: next(words) for top in places}
+        texts = {top: next(words) for top in places}
         chance.shuffle(places)
         for top in places:
-            _add(slide, said[top], top, chance.randrange(3))
-        wanted[number] = [slide.shapes.title.text, *(said[top] for top in sorted(places))]
+            _add(slide, texts[top], top, chance.randrange(3))
+        wanted[number] = [slide.shapes.title.text, *(texts[top] for top in sorted(places))]
         if chance.random() < 0.5:
             slide.notes_slide.notes_text_frame.text = next(words)
             wanted[number].append(slide.notes_slide.notes_text_frame.text)

@@ -221,11 +221,11 @@ def _block(data: st.DataObject, wanted: list[str], depth: int) -> str:
 def _inline(data: st.DataObject, wanted: list[str]) -> str:
     number = len(wanted)
     text, look = data.draw(WORDS), data.draw(st.sampled_from(LOOKS))
-    said = f"q{number}{text}z"
-    escaped = said.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    word = f"q{number}{text}z"
+    escaped = word.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     around = data.draw(st.sampled_from(AROUND))
     if "del" not in around and "moveFrom" not in around:
-        wanted.append(said)
+        wanted.append(word)
     return around.replace("%s", r(f" {escaped} ", look))
 
 

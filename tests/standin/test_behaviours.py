@@ -128,8 +128,8 @@ def test_a_bad_schema_answer_is_json_of_the_wrong_type(world: World) -> None:
 
 def test_invented_quotes_fit_the_schema_and_are_not_in_the_document(world: World) -> None:
     """Only a search of the document finds the fault."""
-    told = json.loads(world.finished("invented-quotes", text=JSON_FORMAT).output_text)
-    assert "moon dollars" in told["a"] or "purple elephants" in told["a"] or "pigeon" in told["a"]
+    answer = json.loads(world.finished("invented-quotes", text=JSON_FORMAT).output_text)
+    assert "moon dollars" in answer["a"] or "purple elephants" in answer["a"] or "pigeon" in answer["a"]
 
 
 def test_truncation_below_a_cap_ends_when_the_cap_is_doubled(world: World) -> None:

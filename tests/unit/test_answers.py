@@ -153,12 +153,16 @@ KEYS = [
 )
 def test_a_key_that_is_repeated_is_masked(words: str, key: str) -> None:
     """It is masked in all that a provider says, before the text is cut."""
-    said = words.format(key)
-    body = {"error": {"code": key, "message": said}}
-    for read in (failed_call_of(403, body), failed_call_of(403, said), failed_call_of(403, "x" * 1990 + " " + said)):
+    message = words.format(key)
+    body = {"error": {"code": key, "message": message}}
+    for read in (
+        failed_call_of(403, body),
+        failed_call_of(403, message),
+        failed_call_of(403, "x" * 1990 + " " + message),
+    ):
         assert key[8:] not in read.code + read.message
         assert key[:20] not in read.message
-    assert key not in generation_of({"error": {"message": said}}).error_message
+    assert key not in generation_of({"error": {"message": message}}).error_message
 
 
 def test_the_key_in_use_is_masked_whatever_it_looks_like() -> None:

@@ -176,10 +176,10 @@ def test_a_recorded_error_is_understood(service: str, status: int, body: Any, ki
 
 def test_a_model_that_takes_no_pictures_is_a_failure_of_its_own() -> None:
     """It appears at the create or at the end of a generation, and has the provider's words and the remedy."""
-    said = _error("this model does not support image input", type="api_error")
-    created = judge(failed_call_of(400, said), Call.CREATE)
+    error = _error("this model does not support image input", type="api_error")
+    created = judge(failed_call_of(400, error), Call.CREATE)
     ended = judge(
-        generation_of({"id": "r", "status": "failed", "error": {"code": "server_error", **said["error"]}}),
+        generation_of({"id": "r", "status": "failed", "error": {"code": "server_error", **error["error"]}}),
         Call.RETRIEVE,
     )
     for verdict in (created, ended):

@@ -22,8 +22,8 @@ def test_a_picture_counts_as_one_however_many_bytes_it_has() -> None:
         size_bytes, pictures = sized_line(written.encode())
         assert (size_bytes < 150, pictures) == (True, 2)
         assert line_tokens(size_bytes, None, "", pictures)[0] < 2 * LINE_PICTURE_TOKENS + 50
-    told = json.dumps({"url": "https://example.org/a.png", "text": "data:image/png"}).encode()
-    assert sized_line(told) == (len(told), 0)
+    quoted = json.dumps({"url": "https://example.org/a.png", "text": "data:image/png"}).encode()
+    assert sized_line(quoted) == (len(quoted), 0)
 
 
 @pytest.mark.parametrize("url", ["https://example.org/a.png", URL])

@@ -75,8 +75,10 @@ def test_zero_is_a_value() -> None:
 def test_document_and_instructions_are_sent_verbatim(provider: Provider, document: str, instructions: str) -> None:
     """What looks like a template, a role or front matter in a document is not interpreted."""
     recipe = parse("x")
-    told = type(recipe)(**{name: getattr(recipe, name) for name in recipe.__struct_fields__} | _told(instructions))
-    body = _body(provider, told, document)
+    recipe_with_text = type(recipe)(
+        **{name: getattr(recipe, name) for name in recipe.__struct_fields__} | _told(instructions)
+    )
+    body = _body(provider, recipe_with_text, document)
     assert (body["input"], body["instructions"]) == (document, instructions)
 
 

@@ -129,9 +129,9 @@ def test_a_recipe_needs_no_front_matter(text: str) -> None:
 )
 def test_an_unknown_key_is_refused_with_the_allowed_ones(front: str, named: str) -> None:
     """A typo must not change what is billed."""
-    said = _refused(_recipe(front))
-    assert named in said
-    assert all(key in said for key in KEYS)
+    message = _refused(_recipe(front))
+    assert named in message
+    assert all(key in message for key in KEYS)
 
 
 @pytest.mark.parametrize(
@@ -325,5 +325,7 @@ def test_a_schema_that_cannot_be_sent_as_json_is_refused() -> None:
 
 def test_a_recipe_never_runs_anything() -> None:
     """Python tags are refused."""
-    said: list[Any] = [_refused(_recipe(f"extra: {{a: !!python/{tag} x}}")) for tag in ("name:os.system", "object:int")]
-    assert all("constructor" in one for one in said)
+    messages: list[Any] = [
+        _refused(_recipe(f"extra: {{a: !!python/{tag} x}}")) for tag in ("name:os.system", "object:int")
+    ]
+    assert all("constructor" in one for one in messages)

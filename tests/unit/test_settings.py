@@ -247,8 +247,8 @@ HOOK = {
 def test_nobody_is_notified_unless_a_channel_is_named() -> None:
     """Notifications are off by default; a named channel is told of documents and folders."""
     assert not from_env(WHOLE).notify.is_on
-    told = from_env(WHOLE | HOOK).notify
-    assert (told.documents, told.folders) == (True, True)
+    notify = from_env(WHOLE | HOOK).notify
+    assert (notify.documents, notify.folders) == (True, True)
     assert SECRET not in repr(from_env(WHOLE | HOOK))
 
 
@@ -258,8 +258,8 @@ def test_nobody_is_notified_unless_a_channel_is_named() -> None:
 )
 def test_the_kinds_of_notifications_can_be_chosen(said: str, documents: bool, folders: bool) -> None:  # noqa: FBT001 - a table's row
     """Documents, folders or both; also without a channel, because submit only writes notices."""
-    told = from_env(WHOLE | {"BACKBURNER_NOTIFY": said}).notify
-    assert (told.documents, told.folders) == (documents, folders)
+    notify = from_env(WHOLE | {"BACKBURNER_NOTIFY": said}).notify
+    assert (notify.documents, notify.folders) == (documents, folders)
 
 
 @pytest.mark.parametrize(

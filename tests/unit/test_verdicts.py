@@ -218,8 +218,8 @@ def test_a_status_is_recognised_however_it_is_spelt(spelt: str, act: Act) -> Non
 )
 def test_a_text_that_is_cut_off_is_not_complete(more: dict[str, Any]) -> None:
     """The status may say so, but a message is incomplete, or the tokens equal the cap that was sent."""
-    told = {"text": "half a"} | more
-    assert _said(_generation(**told), cap=400) == (Act.ENLARGE, Reason.OUTPUT_TRUNCATED)
+    context = {"text": "half a"} | more
+    assert _said(_generation(**context), cap=400) == (Act.ENLARGE, Reason.OUTPUT_TRUNCATED)
 
 
 def test_a_text_below_its_cap_is_complete() -> None:
@@ -306,25 +306,25 @@ def _space() -> Iterator[tuple[Answer, Call, dict[str, Any]]]:
     for answer, call, problem, young, cancelled_for in product(
         [*GENERATIONS, *TROUBLES], Call, ["", "not JSON"], [False, True], CANCELLED
     ):
-        told = {"schema_problem": problem, "young": young, "cancelled_for": cancelled_for}
-        yield answer, call, told | {"overdue": young and not problem}
+        context = {"schema_problem": problem, "young": young, "cancelled_for": cancelled_for}
+        yield answer, call, context | {"overdue": young and not problem}
 
 
 def test_every_answer_has_a_verdict_that_its_call_allows() -> None:
     """Each has a possible act and a reason exactly if it may end a job, and none is wrongly done."""
-    for answer, call, told in _space():
-        verdict = judge(answer, call, **told)
-        assert verdict.act in ALLOWED[type(answer), call], (answer, call, told)
-        assert (verdict.reason is not None) == (verdict.act in ENDING), (answer, call, told)
+    for answer, call, context in _space():
+        verdict = judge(answer, call, **context)
+        assert verdict.act in ALLOWED[type(answer), call], (answer, call, context)
+        assert (verdict.reason is not None) == (verdict.act in ENDING), (answer, call, context)
         if verdict.act is Act.COMMIT:
-            assert isinstance(answer, Generation), told
+            assert isinstance(answer, Generation), context
             assert answer.status == "completed"
             assert answer.text.strip()
             assert not answer.refusal
-            assert not told["schema_problem"]
-            assert told["cancelled_for"] is not Reason.CANCELLED
+            assert not context["schema_problem"]
+            assert context["cancelled_for"] is not Reason.CANCELLED
         if isinstance(answer, FailedCall) and (answer.status in (401, 402) or answer.code in EXHAUSTED):
-            assert verdict.act is Act.PAUSE, (answer, call, told)
+            assert verdict.act is Act.PAUSE, (answer, call, context)
 
 
 @given(

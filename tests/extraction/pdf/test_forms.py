@@ -93,11 +93,11 @@ def test_attachments_are_read_or_named() -> None:
         "c.png": b"\x89PNG\r\n\x1a\n\x00\x00",
     }
     extracted = read(portfolio(files), "a.pdf")
-    said = "attachment c.png: not read: unsupported_type"
-    assert extracted.notes == (said,)
+    note = "attachment c.png: not read: unsupported_type"
+    assert extracted.notes == (note,)
     assert extracted.text.strip().split("\n\n") == [
         "Cover", "## Attachment: a.txt", "inner words", "## Attachment: b.pdf", "inner page",
-        "## Attachment: c.png", f"[{said}]",
+        "## Attachment: c.png", f"[{note}]",
     ]  # fmt: skip
     made = Made()
     file = made.add(f"<</Type/Filespec/F(d.txt)/EF<</F {made.stream('pinned words', '/Type/EmbeddedFile')} 0 R>>>>")

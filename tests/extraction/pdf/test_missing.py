@@ -118,8 +118,8 @@ def test_adjacent_pages_share_a_note() -> None:
     assert list(notes_of(faults)) == [
         "pages 2 to 4: no text, probably scans", "page 5: damaged, not read", "page 7: no text, probably a scan",
     ]  # fmt: skip
-    (said,) = notes_of((number, Fault.BESIDE) for number in (1, 2))
-    assert said == "pages 1 to 2: pictures take most of them and were not read"
+    (note,) = notes_of((number, Fault.BESIDE) for number in (1, 2))
+    assert note == "pages 1 to 2: pictures take most of them and were not read"
 
 
 def test_a_page_without_text_is_shown_to_a_model_that_sees() -> None:
@@ -169,8 +169,8 @@ def test_a_short_text_on_a_background_is_read(count: int) -> None:
 
 def test_a_document_of_blank_pages_is_empty() -> None:
     """OCR would not help, not even if the pages are painted white."""
-    said = "a PDF with nothing but blank pages; upload the document again"
-    assert refused(one_page("")) == refused(one_page("1 g 0 0 595 842 re f")) == (Reason.EMPTY_DOCUMENT, said)
+    note = "a PDF with nothing but blank pages; upload the document again"
+    assert refused(one_page("")) == refused(one_page("1 g 0 0 595 842 re f")) == (Reason.EMPTY_DOCUMENT, note)
 
 
 def test_unmapped_glyphs_are_distinguished_from_tex_fonts() -> None:

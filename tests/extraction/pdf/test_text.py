@@ -67,8 +67,8 @@ def test_columns_are_read_one_by_one_with_headings_between_them() -> None:
     page = shown(60, 810, "Title over all", 18) + shown(60, 610, "The second part, over all of the columns", 14)
     for names, y in parts:
         page += "".join(column(x, y, f"{name} {PROSE}") for name, x in zip(names, (40, 225, 410), strict=True))
-    told = [[f"{name} {PROSE}" for name in names] for names, _ in parts]
-    assert blocks(page) == ["# Title over all", *told[0], "## The second part, over all of the columns", *told[1]]
+    columns = [[f"{name} {PROSE}" for name in names] for names, _ in parts]
+    assert blocks(page) == ["# Title over all", *columns[0], "## The second part, over all of the columns", *columns[1]]
 
 
 def test_a_short_heading_over_two_columns_divides_them() -> None:
