@@ -9,7 +9,6 @@ among themselves; `unchecked`: none of them reads that kind. `s` is the median.
 
 import argparse
 import asyncio
-import resource
 import statistics
 import sys
 import time
@@ -27,6 +26,7 @@ from rich.table import Table
 from backburner.adapters.extraction import ChildExtractor
 from backburner.documents.plain_text import MAX_DOCUMENT_BYTES
 from backburner.errors import JobError
+from benching.memory import children_watched
 from reading.comparing import Agreement, compare
 from reading.independent import Reader, readers_here
 
@@ -95,22 +95,22 @@ def _read(path: Path, names: Sequence[str]) -> Reading:
     kind = path.suffix.lower() or "(none)"
     begun = time.monotonic()
     refused, text, notes = None, "", list[str]()
-    try:
-        if path.stat().st_size > MAX_DOCUMENT_BYTES:
-            refused = f"document_too_large: over {MAX_DOCUMENT_BYTES >> 20} MB"
-        else:
-            extracted = asyncio.run(ChildExtractor().extract(path.read_bytes(), path.name))
-            text, notes = extracted.text, list(extracted.notes)
-    except JobError as error:
-        refused = f"{error.reason}: {error}"
-    seconds = time.monotonic() - begun
-    memory_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    with children_watched() as child:
+        try:
+            if path.stat().st_size > MAX_DOCUMENT_BYTES:
+                refused = f"document_too_large: over {MAX_DOCUMENT_BYTES >> 20} MB"
+            else:
+                extracted = asyncio.run(ChildExtractor().extract(path.read_bytes(), path.name))
+                text, notes = extracted.text, list(extracted.notes)
+        except JobError as error:
+            refused = f"{error.reason}: {error}"
+        seconds = time.monotonic() - begun
     asked = [] if refused else [reader for reader in readers_here()[0] if reader.name in names]
     return Reading(
         path=str(path),
         kind=kind,
         seconds=seconds,
-        memory_mb=memory_mb,
+        memory_mb=child.mb,
         refused=refused,
         notes=notes,
         agreements=dict(_agreements(path, kind, text, asked)),

@@ -39,6 +39,7 @@ from backburner.ports import ABSENT, Bucket
 from backburner_cli.operator.backend import reached
 from backburner_cli.operator.deployment import Asked, find
 from backburner_cli.operator.profiles import Kind, Target
+from benching.memory import children_watched
 
 BACKBURNER = Path(sys.executable).with_name("backburner")
 PAINT_S, FILTER_S = 2.0, 1.0
@@ -189,13 +190,14 @@ async def _put(bucket: Bucket, key: str, body: bytes) -> None:
 def run_once(arguments: list[str], environment: dict[str, str]) -> tuple[float, str]:
     """Run a command as a user does; returns the seconds, and its processor time and memory."""
     began = time.monotonic()
-    with subprocess.Popen([str(BACKBURNER), *arguments], env=environment, stdout=subprocess.DEVNULL) as process:
+    command = [str(BACKBURNER), *arguments]
+    with children_watched() as child, subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-    seconds = time.monotonic() - began
+        seconds = time.monotonic() - began
     if process.returncode not in (0, 1):  # 1: some have failed
         sys.exit(f"{arguments} ended with {process.returncode}")
-    return seconds, f"{used.ru_utime + used.ru_stime:.2f} s of processor time, {used.ru_maxrss / 1024:.0f} MB"
+    return seconds, f"{used.ru_utime + used.ru_stime:.2f} s of processor time, {child.mb:.0f} MB"
 
 
 def paint(arguments: list[str], environment: dict[str, str], wanted: bytes) -> float:

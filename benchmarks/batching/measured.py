@@ -13,6 +13,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Any
 
+from benching.memory import peak_mb
 from support import forks, functions
 
 
@@ -72,4 +73,4 @@ def _serve(pipe: Connection, function: str, environment: dict[str, str], log: st
         except Exception as raised:  # noqa: BLE001 - what a cloud would deliver again
             error = f"{type(raised).__name__}: {raised}"
         used = resource.getrusage(resource.RUSAGE_SELF)
-        pipe.send(Told(error, calls, used.ru_maxrss / 1024, used.ru_utime + used.ru_stime))
+        pipe.send(Told(error, calls, peak_mb(), used.ru_utime + used.ru_stime))

@@ -2,14 +2,13 @@
 
 import json
 import os
-import re
 import resource
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
+from benching.memory import peak_mb
 from benching.told import Told
 
 
@@ -43,19 +42,6 @@ def silenced() -> Callable[[Any], None]:
 def _told(items: int, cpu_s: float, began: float) -> Told:
     seconds, used_s = time.perf_counter() - began, _cpu_s() - cpu_s
     return Told(items=items, seconds=seconds, cpu_s=used_s, peak_mb=peak_mb())
-
-
-def peak_mb() -> float:
-    """The most memory that this process has held.
-
-    On Linux not from `getrusage`: its figure includes what the process that started this one had held until then.
-    """
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    found = re.search(r"^VmHWM:\s+(\d+) kB", status.read_text(), re.MULTILINE)
-    assert found is not None, "Linux reports it"
-    return int(found[1]) / 1024
 
 
 def _cpu_s() -> float:

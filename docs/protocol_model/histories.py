@@ -109,11 +109,9 @@ class History:
 
     def sweep(self) -> bool:
         """At rest: submit documents without a record, as the sweep of the inbox does. False if there are none."""
-        left = [record for name, (_, record) in self.world.store.items() if name.startswith("open/")]
-        for record in left:
-            if not self.world.has_ended(record):
-                raise BrokenPromiseError(f"stuck: no message drives {record.name}")
-            self.begin(self.protocol.wake(record))
+        for name in self.world.store:
+            if name.startswith("open/"):
+                raise BrokenPromiseError(f"stuck: no message drives {name.removeprefix('open/')}")
         for key, (version, uploaded_at) in self.world.inbox.items():
             records = [self.world.get(f"{kind}/{key}") for kind in ("done", "error")]
             is_answered = any(etag > uploaded_at for etag, _ in records)

@@ -5,7 +5,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from .world import ABSENT, ANY, BrokenPromiseError, Envelope, Message, Record, World
+from .world import ABSENT, ANY, NOTHING, UNCLAIMED, BrokenPromiseError, Envelope, Message, Record, World
 
 T = TypeVar("T")
 Steps = Generator[None, None, T]
@@ -125,7 +125,8 @@ class Protocol:
         record, ticket = held.record, self.world.tick()
         attempt = record.attempt if generation is not None else 0
         looks = generation is not None and not self.rules.looks_follow_a_read
-        message = Message(record.job, record.run, record.key, ticket, record.ticket, generation, attempt, looks)
+        follows = NOTHING if record.ticket == UNCLAIMED and delay == LEASE else record.ticket
+        message = Message(record.job, record.run, record.key, ticket, follows, generation, attempt, looks)
         if self.rules.message_before_record:
             yield
             self.world.send(message, delay)
@@ -285,11 +286,8 @@ class Protocol:
         committed = yield from self.committed(message.key, message.job)
         if message.run > committed.last_run:
             yield from self.submit(message.key, message)
-            opened = yield from self.open_record(message.job, message.run)
-            may_be_claimed = opened is None or opened.record.ticket == message.ticket
-            may_be_claimed = may_be_claimed and self.rules.unclaimed_messages_wait
-            if message.generation is None and may_be_claimed and receives < VOID_AT_RECEIVE:
-                return until_void(receives)
+        if self.may_be_claimed(message) and receives < VOID_AT_RECEIVE:
+            return until_void(receives)
         if message.generation is not None and not committed.accounts_for(message.generation):
             yield
             self.world.provider[message.generation].cancelled = True
@@ -299,6 +297,7 @@ class Protocol:
         """Handle a message whose ticket differs: early if it follows the record's ticket, otherwise void."""
         record, brought = held.record, message.generation
         follows = message.follows == record.ticket and self.rules.early_messages_wait
+        follows = follows or self.may_be_claimed(message)
         if follows and brought is not None and record.state == "submitting":
             generations = (*record.generations, brought)
             adopted = held.with_changes(state="running", ticket=message.ticket, generations=generations, absent_at=None)
@@ -310,6 +309,10 @@ class Protocol:
             yield
             self.world.provider[brought].cancelled = True
         return None
+
+    def may_be_claimed(self, message: Message) -> bool:
+        """Whether it was sent before a claim, which may still come, even once the run is over."""
+        return message.follows == UNCLAIMED and self.rules.unclaimed_messages_wait
 
     def drive(self, held: Held, message: Message) -> Steps[float | None]:
         """Handle a message whose ticket is the record's."""
@@ -357,18 +360,11 @@ class Protocol:
         if message.looks:
             return self.next_look()
         record = held.record
-        looks = Message(
-            record.job, record.run, record.key, record.ticket, 0, record.generations[-1], record.attempt, looks=True
-        )
+        generation, attempt = record.generations[-1], record.attempt
+        looks = Message(record.job, record.run, record.key, record.ticket, NOTHING, generation, attempt, looks=True)
         yield
         self.world.send(looks, self.next_look())
         return None
-
-    def wake(self, record: Record) -> Steps[None]:
-        """As the sweep does, send a new message for an open record that was not written for a day."""
-        held = yield from self.open_record(record.job, record.run)
-        if held:
-            yield from self.hand_over(held, 0, record.generations[-1] if record.state == "running" else None)
 
     # ---- the record at the output location is the commit ----
 

@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 ABSENT, ANY = 0, -1
 """Conditions of a put: nothing is there; no condition."""
+UNCLAIMED, NOTHING = 0, -1
+"""What a message follows if it is sent before the claim; if no claim or record can come after it is received."""
 LOST_ANSWER, ABSENT_BY_MISTAKE = 0.02, 0.1
 
 
@@ -24,7 +26,7 @@ class Message:
     run: int
     key: str
     ticket: int
-    follows: int = 0
+    follows: int = NOTHING
     generation: int | None = None
     attempt: int = 0
     looks: bool = False
@@ -145,10 +147,6 @@ class World:
         if self.now < started.ends_at:
             return "runs"
         return "failed" if started.fails else "ended"
-
-    def has_ended(self, record: Record) -> bool:
-        """Whether the run of an open record is over."""
-        return any(name == record.name for name, *_ in self.ended)
 
     def paid_in_silence(self) -> str | None:
         """Names generations that no record knows and that are neither cancelled nor counted; None if there are none."""

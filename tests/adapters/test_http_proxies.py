@@ -1,6 +1,8 @@
 """TLS and proxies: what goes through which connection, and what is refused before anything is sent."""
 
 import asyncio
+import os
+import socket
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,6 +93,36 @@ def test_a_connection_with_tls_is_used_again(tell: Any, certificate: Path, tls: 
             assert server.lines == 1
             await http.close()
             await server.wait_until_left()
+
+    tell(story())
+
+
+@pytest.mark.parametrize("is_cut", [False, True], ids=["ended", "cut off"])
+@pytest.mark.parametrize("late_s", [0.0, 0.01], ids=["with it", "after it"])
+def test_a_body_without_a_length_ends_only_if_the_server_says_so(
+    tell: Any, certificate: Path, tls: ssl.SSLContext, late_s: float, *, is_cut: bool
+) -> None:
+    """With TLS, a connection that closes without saying so may have been cut off by anybody on the way."""
+
+    async def handler(_: Server, line: Line) -> None:
+        await line.asked()
+        await line.say(b"HTTP/1.1 200 OK\r\n\r\nall of it?")
+        await asyncio.sleep(late_s)
+        if is_cut:
+            with socket.socket(fileno=os.dup(line.writer.get_extra_info("socket").fileno())) as own:
+                own.shutdown(socket.SHUT_RDWR)
+
+    async def story() -> None:
+        http = _http(certificate)
+        async with serving(handler, tls=tls) as server:
+            call = http.call("GET", f"https://127.0.0.1:{server.port}/", {})
+            if is_cut:
+                with pytest.raises(NoAnswerError) as broken:
+                    await call
+                assert broken.value.is_broken_off
+            else:
+                assert (await call).body == b"all of it?"
+            await http.close()
 
     tell(story())
 

@@ -398,6 +398,29 @@ def test_a_settled_run_that_reserves_again_books_only_its_new_use():
     assert (counters.held, counters.tokens, counters.settled) == (Totals(), 12, ["job.1"])
 
 
+def test_a_segment_gets_slots_under_a_settled_name_only_if_it_is_run_again():
+    """The record that was left behind names a reservation without a note; a new one names none, or the new note."""
+    counters, limits = Counters(), Limits(max_in_flight=3, submits_per_minute=9)
+    wanted = Reservation(model="m", tokens=9)
+
+    def extended(holder, recorded, booked=0):
+        held = Reservation(model="m", slots=0, holder=holder, booked_tokens=booked)
+        return reservations.extend(counters, limits, START, "job.1", held=held, wanted=[wanted], recorded=recorded)
+
+    _, _, first = extended("1", None)
+    reservations.settle(counters, START, "job.1", recorded=first, tokens=5, cost=0.0)
+    assert extended("2", first, 5)[0] == 0
+    assert counters.held == Totals()
+    more, _, again = extended("3", None)
+    assert (more, counters.held.slots) == (1, 1)
+    assert extended("4", first, 5)[0] == 0
+    more, _, again = extended("5", again, 4)
+    assert (more, counters.held.slots, counters.tokens) == (1, 1, 9)
+    for _ in range(2):
+        reservations.settle(counters, START, "job.1", recorded=again, tokens=7, cost=0.0)
+    assert (counters.held, counters.tokens, counters.settled) == (Totals(), 12, ["job.1"])
+
+
 def test_a_lost_claim_does_not_release_what_another_process_uses():
     """An event is repeated for a waiting run, and the checker starts that run with what the event reserved."""
     counters, limits = Counters(), Limits(max_in_flight=3, submits_per_minute=9)

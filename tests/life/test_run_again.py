@@ -1,9 +1,10 @@
-"""A job that failed, was replaced and is uploaded again runs under the same name as before.
+"""A job that was replaced and is uploaded again runs under the same name as before.
 
 The counters may still list that name as settled, but what the job uses now is booked all the same.
 """
 
 import asyncio
+import json
 
 import pytest
 
@@ -11,6 +12,7 @@ from backburner.capacity.limits import Totals
 from backburner.capacity.shared_counters import MAX_NOTED
 from backburner.ports import ConflictError
 from backburner.provider.answers import FailedCall, Generation, Usage
+from support.depth import thinned
 from support.fakes import Effect, Killed, Moment, Plan
 from support.system import System
 
@@ -20,6 +22,7 @@ GOVERNOR = "ledger/governor.json"
 USED = Usage(input_tokens=11, output_tokens=7, total_tokens=18)
 FILTERED = Plan(ending=Generation(id="", status="incomplete", incomplete_reason="content_filter", usage=USED))
 ANSWERED = Plan(text="an answer")
+REFUSED = Plan(create=FailedCall(status=429))
 BROKEN = Plan(ending=Generation(id="", status="failed", error_code="server_error", usage=USED))
 
 
@@ -53,7 +56,7 @@ def _booked_since(system: System, before: int) -> int:
 @pytest.mark.parametrize("max_noted", [MAX_NOTED, 2])
 @pytest.mark.parametrize(
     "plans",
-    [(ANSWERED,), (Plan(create=FailedCall(status=429)), ANSWERED), (BROKEN, ANSWERED)],
+    [(ANSWERED,), (REFUSED, ANSWERED), (BROKEN, ANSWERED)],
     ids=["at once", "after a refusal", "after a failed attempt"],
 )
 def test_a_repeated_run_is_booked_once(max_noted: int, plans: tuple[Plan, ...]) -> None:
@@ -87,3 +90,58 @@ def test_a_repeated_run_that_had_to_wait_is_booked_once() -> None:
     system.settle()
     assert _booked_since(system, before) == system.run_record(KEY)["usage"]["total_tokens"] > 0
     assert system.held() == Totals()
+
+
+BATCH = "inbox/batch.jsonl"
+
+
+def _lines(*inputs: str) -> str:
+    lines = [{"custom_id": text, "method": "POST", "url": "/v1/responses", "body": {"input": text}} for text in inputs]
+    return "".join(json.dumps(line) + "\n" for line in lines)
+
+
+def _batch_done_and_replaced(max_noted: int) -> System:
+    """No process dies: the names of runs that ended stay until there are many, or until the next sweep."""
+    system = System({"BACKBURNER_MAX_IN_FLIGHT": "2"}, max_noted=max_noted)
+    system.run(system.tick())
+    system.process(BATCH, _lines("one", "two", "three"))
+    assert system.bucket.json(GOVERNOR)["settled"], "the name of its segment"
+    system.process(BATCH, _lines("another"))
+    return system
+
+
+@pytest.mark.parametrize("max_noted", [MAX_NOTED, 2, 0])
+@pytest.mark.parametrize("plans", [(), (REFUSED,), (BROKEN,)], ids=["at once", "after a refusal", "after a failure"])
+def test_a_batch_that_is_put_back_is_done_and_booked(max_noted: int, plans: tuple[Plan, ...]) -> None:
+    """Its segments, too, are run under the same names. They used to wait for their turn for ever."""
+    system = _batch_done_and_replaced(max_noted)
+    before, made = system.bucket.json(GOVERNOR)["tokens"], len(system.generator.made)
+    for plan in plans:
+        system.generator.plan(plan, document="two")
+    system.process(BATCH, _lines("one", "two", "three"))
+    record = system.run_record(BATCH)
+    assert (record["run"], record["lines"]["completed"]) == (1, 3)
+    assert len(system.generator.made) - made == 3 + plans.count(BROKEN)
+    assert _booked_since(system, before) == record["usage"]["total_tokens"] > 0
+    assert system.problems() == []
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_batch_that_is_put_back_survives_a_death(moment: Moment) -> None:
+    """Of any process that works on it, at any effect: no slot stays behind, and nothing is booked twice."""
+    whole = _batch_done_and_replaced(MAX_NOTED)
+    begun = len(whole.world.effects)
+    whole.process(BATCH, _lines("one", "two", "three"))
+    for number in thinned(range(begun, len(whole.world.effects)), one_in=24):
+        system = _batch_done_and_replaced(MAX_NOTED)
+        before = system.bucket.json(GOVERNOR)["tokens"]
+        assert len(system.world.effects) == begun
+        system.world.kill_at(number, moment)
+        system.upload(BATCH, _lines("one", "two", "three"))
+        for _ in range(2):  # a trigger delivers the event of a process that died again
+            system.run(system.submit(BATCH))
+        system.settle()
+        system.sweep()
+        where = f"{moment} {system.world.effects[number]}"
+        assert system.problems() == [], where
+        assert _booked_since(system, before) == system.run_record(BATCH)["usage"]["total_tokens"] > 0, where

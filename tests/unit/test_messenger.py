@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from backburner.ledger.messages import decode
+from backburner.ledger.messages import UNCLAIMED, decode
 from backburner.ledger.messenger import Messenger
 from backburner.ledger.records import OpenRecord, State
 from support.fakes import FakeQueue, World
@@ -42,6 +42,17 @@ def test_a_guard_becomes_visible_after_the_lease(world: World, messenger: Messen
     ticket = world.run(messenger.guard(OPEN))
     assert _sent(messenger) == [("pending", LEASE_S, ticket, None)]
     assert decode(messenger.pending.messages[0].body).follows == OPEN.ticket != ticket
+
+
+def test_a_first_message_that_shows_before_the_lease_is_sent_before_a_claim(world: World, messenger: Messenger) -> None:
+    """A guard and a message for the next run are not: no claim comes after they are received."""
+    unclaimed = msgspec.structs.replace(OPEN, ticket="")
+    world.run(messenger.to_check(unclaimed, 1.0))
+    world.run(messenger.to_start(unclaimed, 1.0))
+    world.run(messenger.guard(unclaimed))
+    world.run(messenger.open_run("j", 2, "inbox/a.txt"))
+    stored = messenger.backlog.messages + messenger.pending.messages
+    assert [decode(each.body).follows for each in stored] == [UNCLAIMED, UNCLAIMED, None, None]
 
 
 def test_waiting_jobs_go_to_the_backlog_and_all_others_to_pending(world: World, messenger: Messenger) -> None:

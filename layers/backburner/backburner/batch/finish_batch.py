@@ -3,7 +3,6 @@
 The lines are joined in files on disk, never in memory.
 """
 
-import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from backburner.ledger.ledger import Ledger
 from backburner.ledger.records import LineCounts, OpenRecord, Part
 from backburner.ledger.segment_state import Segment
 from backburner.memory.budget import MemoryBudget
-from backburner.memory.spool import open_spool
+from backburner.memory.spool import open_spool, temporary_file
 from backburner.outcome.finish import Finisher
 from backburner.ports import ABSENT, Bucket, ConflictError, TooLargeError
 
@@ -45,11 +44,12 @@ class BatchFinisher:
         If the batch was cancelled, lines that were never started become errors; the batch is done if any line is.
         """
         async with self.memory.holding(self.memory.moderate_bytes):
-            with tempfile.TemporaryDirectory(prefix="backburner-") as folder:
-                await self._join(record, parts, cancelled_for, Path(folder))
+            with temporary_file() as outputs, temporary_file() as errors:
+                await self._join(record, parts, cancelled_for, outputs, errors)
 
-    async def _join(self, record: OpenRecord, parts: list[Part], cancelled_for: Reason | None, folder: Path) -> None:
-        outputs, errors = folder / "outputs", folder / "errors"
+    async def _join(
+        self, record: OpenRecord, parts: list[Part], cancelled_for: Reason | None, outputs: Path, errors: Path
+    ) -> None:
         with outputs.open("wb") as good, errors.open("wb") as bad:
             counts, first_error = await self._sorted_out(parts, good, bad, cancelled_for)
         record = replace(record, lines=counts)

@@ -105,10 +105,11 @@ def extend(
     """Hold what a run with many generations has open now, `held`, and as many of the `wanted` as the limits allow.
 
     Books what the run has used since the last call. Returns how many more it may start, why not all of them, and what
-    it holds now, for its record.
+    it holds now, for its record. A record that a settled run left behind gets nothing.
     """
     move_windows(counters, now)
-    if name in counters.settled:
+    is_new = recorded is None or _is_run_again(counters, name, recorded)
+    if name in counters.settled and not is_new:
         return 0, Denial(waiting_for="turn", seconds=FULL_S), recorded
     before, base = _held(counters, name, recorded)
     if before is not None:  # else it is the first time

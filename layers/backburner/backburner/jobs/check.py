@@ -21,7 +21,7 @@ from backburner.jobs.submit import Submitter
 from backburner.ledger.changes import looked
 from backburner.ledger.keys import output_location
 from backburner.ledger.ledger import Ledger, Open
-from backburner.ledger.messages import Look, Message, dead_letter, decode
+from backburner.ledger.messages import UNCLAIMED, Look, Message, dead_letter, decode
 from backburner.ledger.messenger import DONE, EARLY_S, NOT_OURS, Messenger, Next
 from backburner.ledger.records import State, log_keys
 from backburner.memory.budget import MemoryBudget
@@ -132,16 +132,14 @@ class Checker:
     async def _unrecorded(self, message: Message, received: Received) -> Next:
         """Handle a message without an open record: its run is over or unclaimed, or its sender died before the claim.
 
-        The sender may be about to claim the run, and then this is its only message. So it is kept until a lease has
-        passed since it was first received, unless the run is over or open under another ticket.
+        If it was sent before a claim, that may still come, even if the run is over or this has opened it, and then this
+        is its only message. So it is kept until a lease has passed since it was first received.
         """
         committed = await self.ledger.committed(output_location(message.key), message.job)
         if not committed.is_over(message.run):
             await self.submitter.submit(message.key, message)
-            opened = await self.ledger.open_record(message.job, message.run)
-            is_its = opened is None or opened.record.ticket == message.ticket
-            if message.response_id is None and is_its and received.receives < _VOID_AT_RECEIVE:
-                return self._until_void(received)
+        if message.follows == UNCLAIMED and received.receives < _VOID_AT_RECEIVE:
+            return self._until_void(received)
         if message.response_id is None:
             return DONE
         if committed.knows(message.response_id):
@@ -154,10 +152,11 @@ class Checker:
 
         It is early if it follows the record's ticket: its sender has not written the record yet, or died before it
         could. Once a lease has passed since it was first received, the sender must be dead and the message is void; the
-        message that it follows is still there and drives the run.
+        message that it follows is still there and drives the run. A message sent before a claim is early, too: its
+        sender may claim the run once this record is gone.
         """
         record, brought = held.record, message.response_id
-        follows = message.follows == record.ticket
+        follows = message.follows in {record.ticket, UNCLAIMED}
         if follows and brought is not None and record.state is State.SUBMITTING:
             await self._adopt(held, message, brought)
             return Next(EARLY_S)

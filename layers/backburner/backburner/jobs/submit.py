@@ -34,9 +34,6 @@ from backburner.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-_LATE_S = 1.0
-"""A claim that comes this long after its message was sent may be too late for it."""
-
 
 class Outcome(StrEnum):
     """What became of an upload event."""
@@ -214,17 +211,10 @@ class Submitter:
     ) -> Outcome:
         """Send the run's first message, which shows after `delay_s`, and claim the run with its ticket.
 
-        If the claim comes so late that the message may have shown, it may be gone: while another process had the run
-        open, and once the run was over, it was void. Then another is sent under the same claim. A crash before that
-        leaves such a record to the sweep.
+        However late the claim comes, the message is still there: it is kept until this process must be dead.
         """
-        sent_s = self.clock.monotonic()
         held = await self.ledger.claim(replace(record, ticket=await send(record, delay_s)))
-        if held is None:
-            return Outcome.KNOWN
-        if self.clock.monotonic() - sent_s >= max(_LATE_S, delay_s - _LATE_S):
-            await self.ledger.rewrite(held.with_changes(ticket=await send(held.record, 0.0)))
-        return Outcome.CLAIMED
+        return Outcome.KNOWN if held is None else Outcome.CLAIMED
 
     def _record(self, current: CurrentJob, committed: Committed, run: int) -> OpenRecord:
         """The open record with what is known before recipe and document are read."""

@@ -9,6 +9,8 @@ import msgspec
 from backburner.errors import MessageError
 from backburner.ledger.keys import INBOX, WORK
 
+UNCLAIMED = ""
+"""What a run's first message follows if it may show before its sender has claimed the run."""
 MAX_QUOTED_CHARS = 16_000
 """How much of an invalid message is quoted: escaped twice, it still fits into a queue's 256 KB."""
 
@@ -30,8 +32,9 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Drives one run.
 
     `follows` is the ticket that the record had when the message was sent: while the record still has it, the sender has
-    not written the record yet, or died before it could. Messages that carry the id of a started generation have
-    `response_id` and `attempt`; those whose ticket was in the record before they were sent may have `look` (ADR 21).
+    not written the record yet, or died before it could. `UNCLAIMED` says that the message was sent before the claim.
+    Messages that carry the id of a started generation have `response_id` and `attempt`; those whose ticket was in the
+    record before they were sent may have `look` (ADR 21).
     """
 
     job: str

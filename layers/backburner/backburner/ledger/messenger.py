@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from backburner.ledger.ledger import Open
-from backburner.ledger.messages import Look, Message, new_ticket
+from backburner.ledger.messages import UNCLAIMED, Look, Message, new_ticket
 from backburner.ledger.records import OpenRecord, State
 from backburner.ports import MAX_DELAY_S, Queue
 
@@ -43,7 +43,10 @@ class Messenger:
 
     async def guard(self, record: OpenRecord) -> str:
         """Send a message that shows after the lease and takes the run over if this process has died by then."""
-        return await self._send(self.pending, record.message(), self.lease_s)
+        message = record.message()
+        if message.follows == UNCLAIMED:  # the claim cannot come after the lease
+            message = replace(message, follows=None)
+        return await self._send(self.pending, message, self.lease_s)
 
     async def to_check(self, record: OpenRecord, delay_s: float, response_id: str | None = None) -> str:
         """Have the checker poll a generation, or advance parts or a segment."""

@@ -286,7 +286,7 @@ class OpenRecord(JobRecord, frozen=True, kw_only=True):
             run=self.run,
             key=self.source.key,
             ticket=new_ticket(),
-            follows=self.ticket or None,
+            follows=self.ticket,
             response_id=response_id,
             attempt=None if response_id is None else self.attempt,
             part_of=self.part_of,

@@ -1,4 +1,8 @@
-"""A spool: a file for texts that together are too large for memory, and are read one at a time."""
+"""Files for texts that together are too large for memory.
+
+A process may be killed at any time, and a function's `/tmp` may outlive it. So none of these files has a name there,
+and the system removes them with the process.
+"""
 
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -6,9 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+_OWN_FILES = Path("/proc/self/fd")
+"""The paths of this process's open files, where the system has them."""
+
 
 class Spool:
-    """Texts by number, in a file that is removed when the block that opened it ends."""
+    """Texts by number, read one at a time, in a file that is removed when the block that opened it ends."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -47,10 +54,23 @@ def open_spool() -> Iterator[Spool]:
 
 
 @contextmanager
-def as_file(pieces: Iterable[bytes]) -> Iterator[Path]:
-    """A file with all the pieces, for as long as the block runs."""
+def temporary_file() -> Iterator[Path]:
+    """An empty file for as long as the block runs; only this process can use its path."""
+    with tempfile.TemporaryFile(prefix="backburner-") as file:
+        path = _OWN_FILES / str(file.fileno())
+        if path.exists():
+            yield path
+            return
     with tempfile.TemporaryDirectory(prefix="backburner-") as folder:
         path = Path(folder) / "text"
+        path.touch()
+        yield path
+
+
+@contextmanager
+def as_file(pieces: Iterable[bytes]) -> Iterator[Path]:
+    """A file with all the pieces, for as long as the block runs."""
+    with temporary_file() as path:
         with path.open("wb") as file:
             file.writelines(pieces)
         yield path

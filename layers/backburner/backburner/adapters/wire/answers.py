@@ -134,13 +134,13 @@ class Incoming:
         elif not self._is_headed:
             self._count_head(len(data))
 
-    def end(self) -> None:
-        """Take it that no more will arrive. Raises `NoAnswerError` if something is missing."""
+    def end(self, *, is_cut_off: bool = False) -> None:
+        """Take it that no more will arrive. Raises `NoAnswerError` if something is missing, or may be."""
         self._parser = None
         if self.is_whole:
             return
         framing = (b"content-length", b"transfer-encoding")
-        if not self._is_headed or any(name.lower() in framing for name, _ in self._fields):
+        if is_cut_off or not self._is_headed or any(name.lower() in framing for name, _ in self._fields):
             if not self.has_begun:
                 raise LostConnectionError("the connection was closed")
             raise NoAnswerError("the answer broke off", is_broken_off=True)

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import select
+import ssl
 import time
 from typing import cast
 
@@ -153,7 +154,7 @@ class Connection(asyncio.Protocol):
         self.is_over = True
         if (incoming := self._incoming) is not None:
             try:
-                incoming.end()
+                incoming.end(is_cut_off=_is_cut_off(self.transport))
             except NoAnswerError as failure:
                 self._finish(failure)
             else:
@@ -175,6 +176,17 @@ class Connection(asyncio.Protocol):
         self._moved_at = time.monotonic()
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
+
+
+def _is_cut_off(transport: asyncio.Transport) -> bool:
+    """Whether a connection with TLS has ended without the alert that says so; all that came before was read."""
+    tls = transport.get_extra_info("ssl_object")
+    try:
+        return tls is not None and bool(tls.read(1))
+    except ssl.SSLZeroReturnError:
+        return False
+    except ssl.SSLError:
+        return True
 
 
 def _words(error: Exception | None) -> str:
