@@ -32,17 +32,7 @@ WITH_DEFAULTS = (
     "deadline_s",
     "lease_s",
     "sweep_every_s",
-    "max_attempts",
-)
-WITH_DEFAULTS = (
-    "max_in_flight",
-    "submits_per_minute",
-    "polls_per_second",
-    "daily_tokens",
-    "daily_cost",
-    "deadline_s",
-    "lease_s",
-    "sweep_every_s",
+    "ticks_per_minute",
     "max_attempts",
 )
 
