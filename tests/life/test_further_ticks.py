@@ -5,6 +5,7 @@ import logging
 
 import pytest
 
+from backburner.capacity.timing import is_worth_staying
 from backburner.errors import RetryLaterError
 from backburner.events import TICK
 from backburner.tick import next_tick_s
@@ -82,6 +83,14 @@ def test_a_tick_that_takes_longer_than_its_share_counts_to_the_next_one(
 ) -> None:
     """Not to the one that has begun meanwhile, and may have left again."""
     assert next_tick_s(ran_s, per_minute) == next_s
+
+
+@pytest.mark.parametrize(
+    ("shows_s", "per_minute", "stays"), [(20, 1, True), (20, 2, True), (24, 2, False), (10, 4, True), (12, 4, False)]
+)
+def test_with_n_ticks_a_minute_an_nth_of_its_pause_is_too_late(shows_s: float, per_minute: int, stays: bool) -> None:  # noqa: FBT001 - a table's row
+    """After a pause of 15 s. With a whole pause, generations of two minutes came later with two ticks than with one."""
+    assert is_worth_staying(shows_s, 15, left_s=50, next_s=60 / per_minute, ticks_per_minute=per_minute) is stays
 
 
 def test_ticks_beside_each_other_end_every_document_once() -> None:

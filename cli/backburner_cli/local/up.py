@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _OVERRIDING = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_SQS", "AWS_SESSION_TOKEN", "AWS_PROFILE")
 """Variables that would override the printed ones if a shell still has them."""
+_OFTEN = "once a minute", "twice a minute", "three times a minute", "four times a minute"
+"""How often the checker starts, by the number of ticks a minute."""
 
 
 def stay(out: Console, environment: Mapping[str, str], *, has_console: bool) -> None:
@@ -75,7 +77,8 @@ def _wait(
             out.print(f"  export {name}={shlex.quote(value)}", markup=False)
         if left_over := [name for name in _OVERRIDING if name not in reached_by]:
             out.print(f"  unset {' '.join(left_over)}", markup=False)
-        out.print("\nEvery upload below inbox/ starts a job. The timer collects results once a minute.")
+        often = _OFTEN[int(reached_by.get("BACKBURNER_TICKS_PER_MINUTE", "1")) - 1]
+        out.print(f"\nEvery upload below inbox/ starts a job. The checker collects results {often}.")
         if provider.stand_in is not None:
             out.print(
                 "The provider is the local stand-in: it quotes from the documents, no language model is involved."

@@ -173,7 +173,7 @@ class _Deployment:
     async def queues(self) -> list[Finding]:
         """Whether the queues can be reached, and whether their limits fit the functions'."""
         found = []
-        for name in ("pending", "backlog", "dead"):
+        for name in ("pending", "backlog", "dead", *(["ticks"] if self.cloud.ticks else [])):
             queue: SqsQueue = getattr(self.cloud, name)
             try:
                 attributes = await queue.attributes("All")

@@ -178,8 +178,8 @@ class Tick:
         left_s, next_s = stop_at - now, next_tick_s(now - began_at, self.ticks_per_minute)
         return (
             self.backlog.shows_within(SOON_S)
-            or self.pending.is_worth_staying(left_s, next_s)
-            or self.first_polls.is_worth_staying(left_s, next_s)
+            or self.pending.is_worth_staying(left_s, next_s, self.ticks_per_minute)
+            or self.first_polls.is_worth_staying(left_s, next_s, self.ticks_per_minute)
         )
 
     async def handle(self, queue: Queue, received: Received, tick: TickState, report: TickReport) -> None:
