@@ -18,6 +18,7 @@ from backburner_cli.local.settings import passed_on, set_aside, unread
 from backburner_cli.local.yandex.cloud import yandex_cloud
 from backburner_cli.operator.deployment import CHECKER_FUNCTION, DEPLOYED_VERSION, SUBMIT_FUNCTION, local_deployment
 from backburner_cli.operator.running import announced
+from backburner_cli.operator.trigger_check import HOW_OFTEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
 _OVERRIDING = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_SQS", "AWS_SESSION_TOKEN", "AWS_PROFILE")
 """Variables that would override the printed ones if a shell still has them."""
-_OFTEN = "once a minute", "twice a minute", "three times a minute", "four times a minute"
-"""How often the checker starts, by the number of ticks a minute."""
 
 
 def stay(out: Console, environment: Mapping[str, str], *, has_console: bool) -> None:
@@ -77,7 +76,7 @@ def _wait(
             out.print(f"  export {name}={shlex.quote(value)}", markup=False)
         if left_over := [name for name in _OVERRIDING if name not in reached_by]:
             out.print(f"  unset {' '.join(left_over)}", markup=False)
-        often = _OFTEN[int(reached_by.get("BACKBURNER_TICKS_PER_MINUTE", "1")) - 1]
+        often = HOW_OFTEN[int(reached_by.get("BACKBURNER_TICKS_PER_MINUTE", "1")) - 1]
         out.print(f"\nEvery upload below inbox/ starts a job. The checker collects results {often}.")
         if provider.stand_in is not None:
             out.print(
