@@ -1,8 +1,8 @@
-# Everything that is done to this project by hand or by a machine. `make` alone lists it.
+# Everything that people and machines do with this project. `make` alone lists it.
 
 PYTHON ?= python3
 ARCH ?= arm64
-# More than there are cores: half of a test's time is waiting. Each collects the tests anew, which takes 6 s of processor time.
+# More than there are cores, because half of a test's time is waiting. Each collects the tests anew, which takes 6 s of processor time.
 TEST_WORKERS ?= 8
 TESTS ?= test
 PYTEST_ARGS ?=
@@ -14,9 +14,9 @@ UV := "$(CURDIR)/$(BIN)/uv"
 UV_VERSION := $(shell sed -n '/^name = "uv"$$/{n;s/^version = "\(.*\)"$$/\1/p;}' uv.lock)
 UV_SYNC := $(UV) sync --frozen --quiet --no-python-downloads --preview-features package-conflicts
 BROWSER := PATH="$(CURDIR)/$(BIN):$$PATH" timeout 240 sh scripts/browser.sh
-# Where Chromium is here or can be had, its tests may not be skipped; elsewhere the last lines say that they were.
+# If Chromium is here or can be installed, its tests may not be skipped; otherwise the last lines say that they were.
 WITH_BROWSER := $(BROWSER) && promised=yes || promised=; BACKBURNER_BROWSER=$$promised
-# What only the command needs is no part of the layer.
+# What only the command needs is not part of the layer.
 COMMAND_ONLY := click jinja2 rich starlette uvicorn
 UV_EXPORT := $(UV) export --frozen --quiet --no-default-groups --no-emit-project --no-annotate --no-header \
 	$(COMMAND_ONLY:%=--prune %) \
@@ -24,11 +24,11 @@ UV_EXPORT := $(UV) export --frozen --quiet --no-default-groups --no-emit-project
 REQUIREMENTS := layers/backburner/requirements.txt
 ENVIRONMENTS := .venv/.in-step .tools/ministack/.in-step .tools/sam/.in-step
 
-# Thousands of modules are compiled once, when they are installed, and not by every process that a test starts.
+# Thousands of modules are compiled once, when they are installed, rather than by every process that a test starts.
 export UV_COMPILE_BYTECODE := 1
 unexport PYTHONDONTWRITEBYTECODE
 
-# The linters want a region to lint for, never a credential. SAM's own files stay in the checkout.
+# The linters want a region, but no credentials. SAM's own files stay in the checkout.
 export AWS_DEFAULT_REGION ?= eu-central-1
 export SAM_CLI_TELEMETRY := 0
 export __SAM_CLI_APP_DIR := $(CURDIR)/.build/sam
@@ -40,7 +40,7 @@ export __SAM_CLI_APP_DIR := $(CURDIR)/.build/sam
 	check-terraform check-requirements format requirements build-aws package-yandex clean
 
 help: ## List the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 setup: $(ENVIRONMENTS) ## Install everything, into .venv and .tools; quick when nothing has changed
 
@@ -66,16 +66,16 @@ demo-picture: setup ## Run the demo and redraw its picture: docs/images/demo.svg
 commands: setup ## Write docs/commands.md, the reference of all commands, from the code
 	$(BIN)/python scripts/command_reference.py
 
-browser: setup ## Install Chromium for the tests of the console, where this machine can get one
+browser: setup ## Install Chromium for the tests of the console, if this machine can get it
 	@$(BROWSER)
 
-console-pictures: setup ## Draw the pictures of the console in docs/images
+console-pictures: setup ## Redraw the pictures of the console in docs/images
 	$(BIN)/python scripts/console_pictures.py
 
-up: setup ## Run it on this machine until Ctrl-C
+up: setup ## Run the local cloud on this machine until Ctrl-C
 	$(BIN)/backburner up
 
-test: setup ## Run the tests: every promise, on a fixed selection of its cases where there are many
+test: setup ## Run the tests: every promise, with a fixed selection of its cases if there are many
 	$(WITH_BROWSER) $(BIN)/pytest -n $(TEST_WORKERS) $(PYTEST_ARGS)
 
 test-deep: setup ## Run the tests with every history, crash point and example, and measure the branches they take
@@ -84,29 +84,29 @@ test-deep: setup ## Run the tests with every history, crash point and example, a
 soak: setup ## Thousands of jobs under random kills and faults, for minutes; SOAK_ARGS="--jobs 500"
 	$(BIN)/python benchmarks/soak.py $(SOAK_ARGS)
 
-bench: .tools/bench/.in-step ## How fast the handlers are beside the obvious way and one core's limit; BENCH_ARGS="--jobs 2000"
+bench: .tools/bench/.in-step ## How fast the handlers are, compared with the obvious way and one core's limit; BENCH_ARGS="--jobs 2000"
 	.tools/bench/bin/python benchmarks/bench.py $(BENCH_ARGS)
 
 .tools/bench/.in-step: .venv/.in-step
 	UV_PROJECT_ENVIRONMENT=.tools/bench $(UV_SYNC) --python "$(CURDIR)/$(BIN)/python" --group bench
 	@touch $@
 
-bench-checkers: .tools/bench/.in-step ## Several checkers on the same queues: nothing lost, nothing double, how fast; BENCH_ARGS="--jobs 10000 100000 --checkers 1 4"
+bench-checkers: .tools/bench/.in-step ## Several checkers on the same queues: how fast, with nothing lost or done twice; BENCH_ARGS="--jobs 10000 100000 --checkers 1 4"
 	.tools/bench/bin/python benchmarks/checkers.py $(BENCH_ARGS)
 
-bench-backlog: .tools/bench/.in-step ## A full stack's backlog of 10,000 documents: how fast it is drained, and whether the limit holds; BENCH_ARGS="--documents 2000"
+bench-backlog: .tools/bench/.in-step ## How fast a full stack's backlog of 10,000 documents is drained, and whether the limit holds; BENCH_ARGS="--documents 2000"
 	.tools/bench/bin/python benchmarks/backlog.py $(BENCH_ARGS)
 
 bench-looks: setup ## How often and how late running generations are looked at, in virtual time; BENCH_ARGS="--generations 300"
 	$(BIN)/python benchmarks/when_to_look.py $(BENCH_ARGS)
 
-bench-money: setup ## What 1,000 documents cost besides the model; FIGURES=figures.json, written by `make bench BENCH_ARGS="--json figures.json"`
+bench-money: setup ## What 1,000 documents cost besides the model; FIGURES=figures.json, as written by `make bench BENCH_ARGS="--json figures.json"`
 	$(BIN)/python benchmarks/money.py --figures "$(FIGURES)"
 
-bench-batch: setup ## One batch of 50,000 lines: seconds, memory, calls a line; BENCH_ARGS="--lines 2000"
+bench-batch: setup ## One batch of 50,000 lines: seconds, memory, calls per line; BENCH_ARGS="--lines 2000"
 	$(BIN)/python benchmarks/batch.py $(BENCH_ARGS)
 
-bench-documents: setup ## How fast documents are read and cut beside the libraries alone; BENCH_ARGS="--paragraphs 8000"
+bench-documents: setup ## How fast documents are read and cut, compared with the libraries alone; BENCH_ARGS="--paragraphs 8000"
 	$(BIN)/python benchmarks/documents.py $(BENCH_ARGS)
 
 bench-folder: setup ## `backburner run` over 3,000 documents, killed five times; BENCH_ARGS="--documents 300"
@@ -115,10 +115,10 @@ bench-folder: setup ## `backburner run` over 3,000 documents, killed five times;
 bench-console: setup ## The console over 100,000 jobs: first list, filters, memory; BENCH_ARGS="--jobs 10000"
 	$(BIN)/python benchmarks/console.py $(BENCH_ARGS)
 
-bench-seat: setup ## `--help` beside a bare interpreter; `jobs` and `watch` over 100,000 jobs: first paint, filters, memory; BENCH_ARGS="--jobs 20000"
+bench-seat: setup ## `--help` compared with a bare interpreter; `jobs` and `watch` over 100,000 jobs: first paint, filters, memory; BENCH_ARGS="--jobs 20000"
 	$(BIN)/python benchmarks/seat.py $(BENCH_ARGS)
 
-scans-check: .tools/scans/.in-step ## Let an OCR engine read scans as they are sent to models; SCANS_ARGS="--sides 1568"
+scans-check: .tools/scans/.in-step ## Let an OCR engine read scans as they would be sent to a model; SCANS_ARGS="--sides 1568"
 	.tools/scans/bin/python benchmarks/scans_check.py $(SCANS_ARGS)
 
 .tools/scans/.in-step: .venv/.in-step
@@ -139,14 +139,14 @@ plant-bugs: setup ## Plant twelve classic bugs, one at a time, and see which tes
 fuzz: setup ## Fuzz each module of tests/fuzz for FUZZ_MINUTES (10); FUZZ_MODULES="lines keys" for some of them
 	$(BIN)/python scripts/fuzz.py --minutes $(FUZZ_MINUTES) $(FUZZ_MODULES)
 
-fuzz-guided: .tools/fuzz/.in-step ## The same guided by coverage (atheris; Linux on x86_64)
+fuzz-guided: .tools/fuzz/.in-step ## The same, guided by coverage (atheris; Linux on x86_64)
 	.tools/fuzz/bin/python scripts/fuzz_guided.py --minutes $(FUZZ_MINUTES) $(FUZZ_MODULES)
 
 .tools/fuzz/.in-step: .venv/.in-step
 	UV_PROJECT_ENVIRONMENT=.tools/fuzz $(UV_SYNC) --python "$(CURDIR)/$(BIN)/python" --group fuzz
 	@touch $@
 
-# The tests come last: what they say at their end is the last word. TESTS=test-deep holds all that `test` does.
+# The tests come last, so that their summary ends the output. TESTS=test-deep includes everything that `test` does.
 check: setup check-format check-lint check-types check-template check-terraform check-requirements $(TESTS) ## Everything that must hold before a merge
 
 check-format: setup
@@ -155,7 +155,7 @@ check-format: setup
 check-lint: setup
 	$(BIN)/ruff check .
 
-# The scripts have no packages of their own: they are read as `make` runs them.
+# The scripts are not in packages: they are checked as `make` runs them.
 check-types: setup
 	$(BIN)/mypy
 	MYPYPATH=layers/backburner:cli:docs:tests:benchmarks $(BIN)/mypy --namespace-packages --explicit-package-bases \
@@ -165,10 +165,10 @@ check-template: setup
 	$(BIN)/cfn-lint template.yaml
 	.tools/sam/bin/sam validate --lint --template template.yaml
 
-# What Terraform's provider would say is in tests/yandex, which needs neither.
+# tests/yandex checks what Terraform's provider would check, and needs neither.
 check-terraform:
 	@if command -v terraform >/dev/null; then terraform fmt -check -diff -recursive deploy/yandex; \
-	else echo "check-terraform skipped: terraform is not on this machine, the form of deploy/yandex was not checked."; fi
+	else echo "check-terraform skipped: terraform is not on this machine, so the format of deploy/yandex was not checked."; fi
 
 check-requirements: setup
 	@$(UV_EXPORT) | cmp -s - $(REQUIREMENTS) || { \
@@ -188,6 +188,6 @@ build-aws: setup ## Build for AWS into .aws-sam; ARCH=arm64 (default) or x86_64,
 package-yandex: setup ## Build the zip for Yandex Cloud Functions into dist/
 	$(BIN)/python -m backburner_cli.local.yandex.bundle dist/backburner-yandex.zip
 
-clean: ## Remove what was built; the environments stay
+clean: ## Remove everything that was built; the environments stay
 	rm -rf .aws-sam .build .coverage* dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . \( -path ./.venv -o -path ./.tools -o -path ./.git \) -prune -o -name __pycache__ -type d -exec rm -rf {} +

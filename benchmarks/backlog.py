@@ -4,7 +4,7 @@
 
 The documents are uploaded while only one generation may be in flight, so all others wait in the backlog. Then the limit
 is raised and one checker runs ticks until every document has its result; a generation ends as soon as it is created.
-Exit code 1 if a document is lost, if anything was done twice, or if there were ever more generations than the limit.
+Exits with 1 if a document is lost, if anything was done twice, or if there were ever more generations than the limit.
 """
 
 import argparse
@@ -26,21 +26,21 @@ from tables import console  # noqa: E402
 
 @dataclass(frozen=True)
 class _Limited(Stage):
-    """Servers whose measured processes may have so many generations in flight."""
+    """Servers whose measured processes may have at most `in_flight` generations in flight."""
 
     in_flight: int
 
     @property
     def environment(self) -> dict[str, str]:
-        """As elsewhere, with the limit."""
+        """The usual environment, with the limit."""
         return super().environment | {"BACKBURNER_MAX_IN_FLIGHT": str(self.in_flight)}
 
 
 def main() -> int:
-    """Run it; the exit code."""
+    """Run it and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--documents", type=int, default=10_000)
-    parser.add_argument("--in-flight", type=int, default=1000, help="how many generations may be in flight at a time")
+    parser.add_argument("--in-flight", type=int, default=1000, help="how many generations may be in flight at once")
     options, out = parser.parse_args(), console()
     with running_stage() as stage:
         wrong = _drained(stage.port, options.documents, options.in_flight, out)
@@ -50,7 +50,7 @@ def main() -> int:
 
 
 def _drained(port: int, documents: int, in_flight: int, out: Console) -> list[str]:
-    """What went wrong; what it took is printed."""
+    """Fill the backlog and drain it, and print what that took; returns what went wrong."""
     full, stage = _Limited(port, 1), _Limited(port, in_flight)
     full.fill(documents)
     full.measured("ours", "look", 5)  # long enough for the sweep that is due on a new stack
@@ -58,12 +58,12 @@ def _drained(port: int, documents: int, in_flight: int, out: Console) -> list[st
     full.measured("ours", "submit", documents)
     full.ask("finish")
     created = full.ask("counts")["provider"].get("create", 0)
-    out.print("[dim]they are drained[/]")
+    out.print("[dim]the backlog is drained[/]")
     told = stage.measured("ours", "drain", documents - created)
     counts = stage.ask("counts")
     calls = {part: sum(counts[part].values()) / told.items for part in ("store", "queue", "provider")}
     most = stage.ask("most")
-    table = Table("drained", "a second", "ms of processor for each", "peak MB", *calls, "most in flight")
+    table = Table("drained", "per second", "ms of processor time each", "peak MB", *calls, "most in flight")
     row = f"{told.per_second:,.0f}", f"{told.cpu_ms:.2f}", f"{told.peak_mb:.0f}", *(f"{n:.1f}" for n in calls.values())
     table.add_row(f"{told.items:,}", *row, f"{most:,} of {in_flight:,}")
     out.print(table)

@@ -1,9 +1,9 @@
-"""One batch of very many lines through the real handlers: how fast, in how much memory, with how many calls.
+"""One batch of very many lines through the real handlers: how fast, in how much memory, and with how many calls.
 
     batch.py --lines 50000                   # `make bench-batch` runs it
 
 The bucket and the queues are MiniStack's, the provider is the stand-in, each in a process of its own; so are the two
-handlers, whose calls and memory are measured. Exits 1 if anything does not hold.
+handlers, whose calls and memory are measured. Exits with 1 if anything does not hold.
 """
 
 import argparse
@@ -52,12 +52,12 @@ VISIBILITY_S = 120
 """As in the template."""
 MAX_MB = 256
 MAX_S3_CALLS, _CALLS_OF_A_BATCH = 0.15, 250
-"""The bounds for both handlers: for each line, and for the whole batch, whose segments are visited many times."""
+"""The bounds for both handlers: per line, and for the whole batch, whose segments are visited many times."""
 _MAX_SHOWN = 20
 
 
 def main() -> int:
-    """Run it; the exit code."""
+    """Run it and return the exit code."""
     options, out = _options(), Console(soft_wrap=True)
     logs = Path(tempfile.mkdtemp(prefix="batch-logs-"))
     try:
@@ -96,16 +96,16 @@ def _bench(options: argparse.Namespace, out: Console, cloud: Cloud, urls: tuple[
     wrong += [f"{name} took {one.peak_mb:.0f} MB" for name, one in told.items() if one.peak_mb >= MAX_MB]
     s3_calls = sum(number for name, number in calls.items() if name.startswith("s3 "))
     if s3_calls > MAX_S3_CALLS * options.lines + _CALLS_OF_A_BATCH:
-        told_calls = f"{s3_calls / options.lines:.3f} calls of S3 for each line"
+        told_calls = f"{s3_calls / options.lines:.3f} S3 calls per line"
         wrong.append(f"{told_calls}, more than {MAX_S3_CALLS} and {_CALLS_OF_A_BATCH} for the batch")
     for problem in wrong[:_MAX_SHOWN]:
         out.print(f"[red]{problem}[/]", highlight=False)
-    out.print(f"[red]{len(wrong)} things do not hold[/]" if wrong else "[green]all holds[/]")
+    out.print(f"[red]{len(wrong)} things do not hold[/]" if wrong else "[green]everything holds[/]")
     return wrong
 
 
 def _run(functions: Mapping[str, Measured], cloud: Cloud, end: datetime, out: Console) -> dict[str, Told]:
-    """The event, then ticks back to back until there is a record. Returns what the processes report at that moment."""
+    """The event, then ticks back to back until there is a record. Returns what the processes report then."""
     told = {"submit": functions["submit"].invoke(event_of(KEY))}
     while datetime.now(UTC) < end and not (cloud.get(RUN_RECORD) or cloud.get(ERROR_RECORD)):
         told["checker"] = functions["checker"].invoke(TIMER, TICK_S)
@@ -118,7 +118,7 @@ def _run(functions: Mapping[str, Measured], cloud: Cloud, end: datetime, out: Co
 
 
 def _drain(checker: Measured, cloud: Cloud) -> None:
-    """Ticks until the guards of the last creates have shown and are gone; a lease and a little at most."""
+    """Ticks until the guards of the last creates have become visible and are gone; a little over a lease at most."""
     end = time.monotonic() + LEASE_S + TICK_S
     while time.monotonic() < end and any(map(cloud.count_messages, cloud.queues)):
         checker.invoke(TIMER)
@@ -142,22 +142,22 @@ def _wrong(lines: int, record: Any, cloud: Cloud, folder: Path) -> list[str]:
 
 
 def _report(out: Console, lines: int, took_s: float, told: dict[str, Told], calls: Counter[str]) -> None:
-    table = Table("", "in all", "a line", title=f"{lines} lines")
+    table = Table("", "total", "per line", title=f"{lines} lines")
     table.add_row("seconds", f"{took_s:.0f}", f"{took_s / lines:.4f}")
-    table.add_row("lines a second", f"{lines / took_s:.1f}", "")
+    table.add_row("lines per second", f"{lines / took_s:.1f}", "")
     for name, one in told.items():
         table.add_row(f"peak memory of {name}, MB", f"{one.peak_mb:.0f}", "")
         table.add_row(f"processor time of {name}, s", f"{one.cpu_s:.1f}", f"{one.cpu_s / lines:.4f}")
     for whom in ("s3", "sqs", "provider"):
         table.add_section()
         theirs = {name: number for name, number in calls.items() if name.startswith(f"{whom} ")}
-        for name, number in [*sorted(theirs.items()), (f"[bold]{whom} in all", sum(theirs.values()))]:
+        for name, number in [*sorted(theirs.items()), (f"[bold]{whom} total", sum(theirs.values()))]:
             table.add_row(name, str(number), f"{number / lines:.4f}")
     out.print(table)
 
 
 def _cpu_s(pid: int) -> float:
-    """What a process has used of the processor; 0 where the system does not report it."""
+    """The processor time that a process has used; 0 if the system does not report it."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -168,7 +168,7 @@ def _cpu_s(pid: int) -> float:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--lines", type=int, default=50_000, help="lines of the batch")
-    parser.add_argument("--minutes", type=float, default=60, help="give up after so long")
+    parser.add_argument("--minutes", type=float, default=60, help="give up after this many minutes")
     return parser.parse_args()
 
 

@@ -1,10 +1,10 @@
-"""How fast the real handlers are beside the obvious way and beside what one core can do. One table, and JSON.
+"""How fast the real handlers are, compared with the obvious way and with what one core can do. One table, and JSON.
 
     bench.py --jobs 1000 --rounds 2          # `make bench` runs it
 
-All three speak to the same local servers (a store, queues, a provider, in memory, on a core of their own), whose own
-speed with a trivial client is in the table. It compares the processor time of the measured process, which other work
-on the machine disturbs least; each figure is the best of the rounds, and only ratios within one run mean anything.
+All three use the same local servers (a store, queues and a provider, in memory, on a core of their own), whose own
+speed with a trivial client is in the table. What is compared is the processor time of the measured process, which other
+work on the machine disturbs least; each figure is the best of the rounds, and only ratios within one run mean anything.
 """
 
 import argparse
@@ -22,11 +22,11 @@ from benching.stage import Stage, running_stage  # noqa: E402
 from tables import console  # noqa: E402
 
 _ENDED = '"response_id"'
-"""What messages hold that carry a generation's id: the others are guards, which show two minutes later."""
+"""What every message with a generation's id contains; the others are guards, which become visible two minutes later."""
 
 
 def main() -> int:
-    """Run it; the exit code."""
+    """Run it and return the exit code."""
     options, out, figures = _options(), console(), Figures()
     with running_stage() as stage:
         _servers(stage, options, figures)
@@ -45,7 +45,7 @@ def main() -> int:
 
 
 def _servers(stage: Stage, options: argparse.Namespace, figures: Figures) -> None:
-    """What the servers answer when the client is no limit."""
+    """How many requests the servers answer when the client is not the limit."""
     stage.seed(100)
     receive = json.dumps({"QueueUrl": f"{stage.url}/000000000000/dead", "MaxNumberOfMessages": 10})
     asked = {
@@ -58,7 +58,7 @@ def _servers(stage: Stage, options: argparse.Namespace, figures: Figures) -> Non
 
 
 def _ours(stage: Stage, options: argparse.Namespace, figures: Figures) -> None:
-    """The same jobs all the way: submitted, looked at, checked."""
+    """The same jobs from start to end: submitted, looked at, collected."""
     stage.fill(options.jobs)
     stage.measured("ours", "look", 1)  # the sweep that is due on a new stack
     stage.ask("counts")
@@ -85,7 +85,7 @@ def _ours(stage: Stage, options: argparse.Namespace, figures: Figures) -> None:
 
 
 def _batch(stage: Stage, options: argparse.Namespace, figures: Figures) -> None:
-    """A batch all the way; every line must be in the result, in the order of the input."""
+    """A batch from start to end; every line must be in the result, in the order of the input."""
     stage.fill_batch(options.lines)
     stage.measured("ours", "look", 1)
     stage.ask("finish")
@@ -123,12 +123,12 @@ def _less(counts: Any, other: Any) -> Any:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--jobs", type=int, default=1000, help="documents of each round")
-    parser.add_argument("--lines", type=int, default=2000, help="lines of the batch of each round")
-    parser.add_argument("--rounds", type=int, default=2, help="the best of so many is told")
-    parser.add_argument("--seconds", type=int, default=4, help="how long to look at what still runs")
+    parser.add_argument("--jobs", type=int, default=1000, help="documents in each round")
+    parser.add_argument("--lines", type=int, default=2000, help="lines of the batch in each round")
+    parser.add_argument("--rounds", type=int, default=2, help="rounds, of which the best counts")
+    parser.add_argument("--seconds", type=int, default=4, help="seconds of looking at generations that still run")
     parser.add_argument("--starts", type=int, default=5, help="fresh processes of each kind")
-    parser.add_argument("--json", type=Path, help="write the figures there instead of printing them")
+    parser.add_argument("--json", type=Path, help="write the figures to this file instead of printing them")
     return parser.parse_args()
 
 

@@ -1,12 +1,12 @@
-"""Several checkers on the same queues at once: nothing lost, nothing double, and how much faster it goes.
+"""Several checkers on the same queues at once: nothing lost, nothing done twice, and how much faster it is.
 
     python benchmarks/checkers.py --jobs 1000 --checkers 1 4
     python benchmarks/checkers.py --jobs 10000 100000 --checkers 1
 
 For each number of documents and of checkers: the documents are submitted by two processes, their generations end, and
 that many processes run ticks until nothing is left. Then the bucket is counted. The time runs from when all processes
-are warm until the last run's open record is gone. Exit code 1 where a document is lost, anything was done twice, or
-many documents take more of the processor or of memory than few: 1.2 times for each, and 1.1 times in all.
+are warm until the last run's open record is gone. Exits with 1 if a document is lost, if anything was done twice, or
+if many documents take more than few: 1.2 times the processor time for each, or 1.1 times the memory.
 """
 
 import argparse
@@ -35,9 +35,9 @@ _CALLS = {
     "records read": "GET ledger/open 200",
     "or missed": "GET ledger/open 404",
 }
-"""What is counted for each document, and how the store names it."""
+"""What is counted per document, and what the store calls it."""
 _SLOWER, _LARGER = 1.2, 1.1
-"""How much more of the processor a document may take if there are many, and how much more memory a checker."""
+"""How much more processor time a document may take if there are many, and how much more memory a checker."""
 _PROGRESS_S = 15.0
 
 
@@ -51,7 +51,7 @@ class _Run:
     cpu_ms: float
     peak_mb: float
     calls: list[float]
-    """For each document, as in `_CALLS`."""
+    """Per document, as in `_CALLS`."""
     wrong: list[str]
 
     def row(self, smallest: "_Run") -> list[str]:
@@ -61,7 +61,7 @@ class _Run:
         return [f"{self.jobs:,}", str(self.checkers), *figures, *calls, "; ".join(self.problems(smallest)) or "nothing"]
 
     def problems(self, smallest: "_Run") -> list[str]:
-        """What went wrong, and what grew since the run with the fewest documents and as many checkers."""
+        """What went wrong, and what grew compared with the run that had the fewest documents and as many checkers."""
         grown = []
         if self.cpu_ms > _SLOWER * smallest.cpu_ms:
             grown.append(f"{self.cpu_ms / smallest.cpu_ms:.2f} times the processor time that {smallest.jobs:,} take")
@@ -71,13 +71,13 @@ class _Run:
 
 
 def main() -> int:
-    """Run it; the exit code."""
+    """Run it and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--jobs", type=int, nargs="+", default=[1000])
     parser.add_argument("--checkers", type=int, nargs="+", default=[1, 4])
-    parser.add_argument("--ms", type=int, default=0, help="how long each call of a service takes")
+    parser.add_argument("--ms", type=int, default=0, help="how long each call to a service takes")
     options, out = parser.parse_args(), console()
-    figures = ("documents a second", "ms of processor for each", "peak MB of one")
+    figures = ("documents per second", "ms of processor time each", "peak MB of one")
     table = Table("documents", "checkers", *figures, *_CALLS, "wrong")
     smallest, is_wrong = dict[int, _Run](), False
     with running_stage() as stage:
@@ -93,7 +93,7 @@ def main() -> int:
 
 
 def _run(stage: Stage, jobs: int, checkers: int, wait_ms: int) -> _Run:
-    """One run; the time counts from the moment when all checkers are warm."""
+    """One run, timed from the moment when all checkers are warm."""
     stage.ask("slow", "0")
     stage.fill(0)
     stage.measured("ours", "look", 5)  # long enough for the sweep that is due on a new stack
@@ -120,7 +120,7 @@ def _run(stage: Stage, jobs: int, checkers: int, wait_ms: int) -> _Run:
 
 @contextlib.contextmanager
 def _progress(stage: Stage, jobs: int) -> Iterator[None]:
-    """Tell now and then how far a run is, on standard error."""
+    """Report the progress of a run on standard error now and then."""
     is_over, began = threading.Event(), time.monotonic()
 
     def tell() -> None:

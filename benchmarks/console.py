@@ -1,11 +1,11 @@
-"""The console over a hundred thousand jobs: seconds until it knows them, to the first list, for each filter; memory.
+"""The console over a hundred thousand jobs: seconds until it knows them, to the first list and for each filter; memory.
 
-In Chromium, where there is one (`make browser`), also to the first paint, the first row, and what a search leaves.
+If there is a Chromium (`make browser`), also to the first paint, the first row, and the rows that a search finds.
 
     python benchmarks/console.py --jobs 100000
 
 The bucket is a local one, filled from real records. The console is a process of its own, as an operator starts it.
-Ends with 1 where a first list takes over two seconds or a filter over one.
+Exits with 1 if a first list takes more than two seconds or a filter more than one.
 """
 
 import argparse
@@ -48,7 +48,7 @@ _FIRST_PAINT = "performance.getEntriesByName('first-contentful-paint')[0].startT
 
 
 def measure(address: str, pid: int) -> bool:
-    """Ask as the page asks; whether everything came in time."""
+    """Ask as the page does; returns whether everything came in time."""
     started = time.monotonic()
     origin = address.partition("/?")[0]
     with httpx2.Client(base_url=origin, timeout=300) as http:
@@ -78,7 +78,7 @@ def measure(address: str, pid: int) -> bool:
 
 
 def painted(address: str) -> bool:
-    """Look at it as a user does; whether first row and search came in time."""
+    """Look at it as a user does; returns whether the first row and the search came in time."""
     with chromium() as browser:
         if browser is None:
             print(f"  in a browser: not measured, {MISSING}")
@@ -89,7 +89,7 @@ def painted(address: str) -> bool:
         page.goto(f"{address}#/documents")
         page.locator(".space .row").first.wait_for(timeout=_PAINT_LIMIT_MS)
         took["first row"] = time.monotonic() - began
-        took["first paint, as the browser tells it"] = page.evaluate(_FIRST_PAINT) / 1000
+        took["first paint, as the browser reports it"] = page.evaluate(_FIRST_PAINT) / 1000
         began = time.monotonic()
         page.get_by_label("Search").fill("lease-0999")
         expect(page.locator(".space .row", has_not_text="lease-0999")).to_have_count(0, timeout=_PAINT_LIMIT_MS)

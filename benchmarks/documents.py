@@ -1,11 +1,11 @@
-"""How fast documents are read and cut, beside the library that reads the format alone. One table, and JSON.
+"""How fast documents are read and cut, compared with the library for the format alone. One table, and JSON.
 
     documents.py --paragraphs 2000           # `make bench-documents` runs it
 
-Everything is processor time, the best of the rounds, for the text that comes out; only ratios within one run mean
+All figures are processor time for the text that comes out, the best of the rounds; only ratios within one run mean
 anything. *As submit* is the same document through `ChildExtractor`: plain text in UTF-8 is decoded in the function
 itself, everything else is read by a child process, whose own time counts. A small document has three paragraphs: it
-costs what starting a child costs.
+costs as much as starting a child.
 """
 
 import argparse
@@ -35,7 +35,7 @@ _MEGA = 1_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """One format: megabytes of the text in it, and seconds of the processor for the document."""
+    """One format: megabytes of the text in it, and seconds of processor time for the document."""
 
     library: str
     library_s: float
@@ -47,17 +47,17 @@ class Figures:
 
     @property
     def ratio(self) -> float:
-        """How fast ours is, the library alone being 1."""
+        """How fast ours is, if the library alone is 1."""
         return self.library_s / self.ours_s
 
 
 def main() -> int:
-    """Run it; the exit code."""
+    """Run it and return the exit code."""
     options, out = _options(), console()
     found = {name: _measured(name, options) for name in CORPORA}
     bare_s = _best(options.rounds, _bare)
     columns = ("MB", "library", "alone", "ours", "ratio", "as submit", "cut")
-    table = Table("MB of text a second of processor time", *columns)
+    table = Table("MB of text per second of processor time", *columns)
     for name, one in found.items():
         speeds = (one.text_megabytes / seconds for seconds in (one.library_s, one.ours_s, one.child_s))
         alone, ours, child = (f"{speed:,.1f}" for speed in speeds)
@@ -92,7 +92,7 @@ def _measured(name: str, options: argparse.Namespace) -> Figures:
 
 
 def _text(body: bytes, key: str) -> str:
-    """What the function and the child make of a document, without the child."""
+    """Read a document as the function and the child do, but in this process."""
     return plain_text(body, key) or read(body, key).text
 
 
@@ -108,7 +108,7 @@ def _bare() -> None:
 
 
 def _best(rounds: int, work: Callable[[], object]) -> float:
-    """Seconds of the processor, with its children's; the best of the rounds after one that warms up."""
+    """Seconds of processor time, including children's; the best of the rounds after one that warms up."""
     work()
     found = []
     for _ in range(rounds):
@@ -125,9 +125,9 @@ def _cpu_s() -> float:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--paragraphs", type=int, default=4000, help="of the documents that are plain text")
-    parser.add_argument("--rounds", type=int, default=3, help="the best of so many is told")
-    parser.add_argument("--json", type=Path, help="write the figures there instead of printing them")
+    parser.add_argument("--paragraphs", type=int, default=4000, help="paragraphs of the documents that are plain text")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds, of which the best counts")
+    parser.add_argument("--json", type=Path, help="write the figures to this file instead of printing them")
     return parser.parse_args()
 
 

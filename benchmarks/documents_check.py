@@ -1,4 +1,4 @@
-"""Read every file of a folder as the functions would, and beside it with every independent reader of this machine.
+"""Read every file in a folder as the functions would, and with every independent reader on this machine.
 
     documents_check.py ~/archive                  # `make documents-check DIR=~/archive` runs it
 
@@ -36,7 +36,7 @@ _VERDICTS = ("agrees", "disputed", "differs", "noted", "unchecked", "refused")
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
-    """What the project made of one file: refused with a reason, or read with notes; and each reader's agreement."""
+    """What our reader made of one file, refused with a reason or read with notes, and how far each other one agrees."""
 
     path: str
     kind: str
@@ -48,12 +48,12 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def best(self) -> float:
-        """The share of words, or of their order, on which the reader agrees that agrees most."""
+        """The share of words, or of their order, on which the best-agreeing reader agrees."""
         return max((min(one.found, one.in_order) for one in self.agreements.values()), default=1.0)
 
     @property
     def verdict(self) -> str:
-        """In one word: `disputed` where the other readers do not agree with each other, `noted` where we said so."""
+        """In one word: `disputed` if the other readers disagree among themselves, `noted` if a note says it."""
         if self.refused:
             return "refused"
         if not self.agreements:
@@ -65,11 +65,11 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def main() -> int:
-    """Check a folder; the exit code is 1 if any document differs without a note."""
+    """Check a folder; returns exit code 1 if any document differs without a note."""
     options, out, err = _options(), Console(soft_wrap=True), Console(stderr=True, soft_wrap=True)
     here, lacking = readers_here()
     for reader in lacking:
-        err.print(f"{reader.name} is not on this machine and is not asked: apt-get install {reader.package}")
+        err.print(f"{reader.name} is not on this machine and is left out: apt-get install {reader.package}")
     paths = sorted(path for path in options.folder.rglob("*") if path.is_file())
     if not paths:
         err.print(f"{options.folder} has no files: name a folder of documents.")
@@ -91,7 +91,7 @@ def main() -> int:
 
 
 def _read(path: Path, names: Sequence[str]) -> Reading:
-    """One file, in a process of its own, so that the memory of its child can be told."""
+    """One file, in a process of its own, so that the memory of its child can be measured."""
     kind = path.suffix.lower() or "(none)"
     begun = time.monotonic()
     refused, text, notes = None, "", list[str]()

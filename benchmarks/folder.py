@@ -1,9 +1,9 @@
-"""`backburner run` over thousands of small documents, killed on the way: documents a second, memory, what was paid.
+"""`backburner run` over thousands of small documents, killed on the way: speed, memory, and what was paid for.
 
     python benchmarks/folder.py --documents 3000 --kills 5
 
-The provider is the stand-in, which keeps a list of what was started, whoever died. Ends with 1 where a document has no
-result, more was started than the records count or than a death can cost, or a process took more memory than allowed.
+The provider is the stand-in, which keeps a list of what was started, whatever died. Exits with 1 if a document has no
+result, if more was started than the records count or than a death can cost, or if a process took too much memory.
 """
 
 import argparse
@@ -31,7 +31,7 @@ AT_ONCE = 48
 
 @dataclass
 class Run:
-    """One folder, and what was seen of the processes that worked on it."""
+    """One folder, and what was observed of the processes that worked on it."""
 
     root: Path
     documents: int
@@ -50,14 +50,14 @@ class Run:
         return self.root / "out"
 
     def write(self) -> None:
-        """Small documents, a hundred in a folder, no two alike."""
+        """Write small documents, a hundred to a folder, no two alike."""
         for number in range(self.documents):
             path = self.folder / f"{number // 100:03}" / f"document {number:05}.txt"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text_of(number), encoding="utf-8")
 
     def live(self, until_done: int | None) -> int:
-        """One process, killed once so many documents are done; its exit code."""
+        """One process, killed once this many documents are done; returns its exit code."""
         self.lives += 1
         log = (self.root / f"life-{self.lives}.log").open("w+", encoding="utf-8")
         command = [str(BACKBURNER), "run", str(self.folder), "--out", str(self.out), "--stand-in"]
@@ -97,12 +97,12 @@ class Run:
 
 
 def text_of(number: int) -> str:
-    """A document of its own."""
+    """The text of one document, unlike any other."""
     return f"Contract {number} is between Orla and Bram. The rent is {number + 100} a month. It ends on 2031-05-17.\n"
 
 
 def resident_mb(pid: int) -> float:
-    """The most memory that a process ever held; 0 where the system does not report it."""
+    """The most memory that a process ever held; 0 if the system does not report it."""
     try:
         status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
     except OSError:
@@ -112,7 +112,7 @@ def resident_mb(pid: int) -> float:
 
 
 def beyond(taken_mb: float, most_mb: int, superfluous: int, kills: int) -> list[str]:
-    """What is more than it may be."""
+    """What exceeds its bound."""
     found = []
     if taken_mb > most_mb:
         found.append(f"a process took {taken_mb:.0f} MB, more than {most_mb}")
@@ -122,11 +122,11 @@ def beyond(taken_mb: float, most_mb: int, superfluous: int, kills: int) -> list[
 
 
 def main() -> int:
-    """Measure, say so, and tell whether the promise was kept."""
+    """Measure and report; the exit code says whether the promise was kept."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--documents", type=int, default=3000)
     parser.add_argument("--kills", type=int, default=5)
-    parser.add_argument("--most-mb", type=int, default=MOST_MB, help="memory that a process may take")
+    parser.add_argument("--most-mb", type=int, default=MOST_MB, help="MB of memory that a process may take")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="backburner-folder-") as root:
         run = Run(Path(root), asked.documents)

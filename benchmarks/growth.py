@@ -1,9 +1,9 @@
-"""What a submit and a settlement cost the governor with 100 to 50,000 jobs in flight, and when many ask at once.
+"""What a submit and a settlement cost the governor with 100 to 50,000 jobs in flight, and when many come at once.
 
     python benchmarks/growth.py
 
 Everything runs against an in-memory bucket with conditional puts, so the figures are the governor's own: CPU time,
-calls of the store, and bytes moved. The open records in it are as large as real ones.
+calls to the store, and bytes moved. The open records in it are as large as real ones.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ _NOW = datetime.now(UTC)
 
 @dataclass
 class CountingBucket:
-    """A bucket in memory that counts what is asked of it; `latency_s` is what each call takes."""
+    """A bucket in memory that counts its calls; `latency_s` is how long each call takes."""
 
     latency_s: float = 0.0
     objects: dict[str, tuple[str, bytes]] = field(default_factory=dict)
@@ -76,11 +76,11 @@ class CountingBucket:
         return str(self._version)
 
     async def get_range(self, key: str, first: int, last: int, match: str) -> bytes | None:
-        """Not asked for here."""
+        """Not called here."""
         raise NotImplementedError
 
     async def head(self, key: str) -> Stored | None:
-        """Not asked for here."""
+        """Not called here."""
         raise NotImplementedError
 
     async def delete(self, key: str) -> None:
@@ -89,7 +89,7 @@ class CountingBucket:
         self.objects.pop(key, None)
 
     async def listed(self, prefix: str, after: str = "") -> AsyncIterator[tuple[str, Stored]]:  # noqa: ARG002 - as above
-        """Not asked for here."""
+        """Not called here."""
         raise NotImplementedError
         yield  # type: ignore[unreachable]
 
@@ -170,7 +170,7 @@ async def _measured(bucket: CountingBucket, numbers: range, work: Any) -> _Cost:
 
 
 async def growth(in_flight: int) -> dict[str, Any]:
-    """Submits by processes that do one each, and settlements by one checker, with so many jobs in flight."""
+    """Submits by processes that do one each, and settlements by one checker, with `in_flight` jobs in flight."""
     bucket = CountingBucket()
     filler = governor(bucket)
     for first in range(0, in_flight, 1000):
@@ -213,7 +213,7 @@ async def contention(limit: int = 120) -> dict[str, Any]:
     began = time.monotonic()
     await asyncio.gather(*(settle(bucket, checkers[number % 4], number) for number in running))
     after = msgspec.json.decode(bucket.objects[GOVERNOR][1], type=Counters)
-    assert at_most == len(running) <= limit, "a place was lost or granted twice"
+    assert at_most == len(running) <= limit, "a slot was lost or granted twice"
     assert (after.held.slots, after.tokens) == (0, 4000 * len(running)), "a settlement was lost or made twice"
     return {
         "submits": 200,
@@ -226,7 +226,7 @@ async def contention(limit: int = 120) -> dict[str, Any]:
 
 
 def rows() -> list[dict[str, Any]]:
-    """For the table: name, figures, and the dearest of them in times the cheapest."""
+    """For the table: name, figures, and the last figure divided by the first."""
     found = [asyncio.run(growth(in_flight)) for in_flight in IN_FLIGHT]
     table = list[dict[str, Any]]()
     for what in ("submit_cpu_us", "submit_calls", "submit_bytes", "settle_cpu_us", "settle_calls", "settle_bytes"):

@@ -1,9 +1,9 @@
-"""What 1,000 documents cost besides the model, beside a state machine, a small machine and a laptop.
+"""What 1,000 documents cost besides the model, compared with a state machine, a small machine and a laptop.
 
     bench.py --json figures.json && money.py --figures figures.json
 
-Calls and processor time are those that `bench.py` counted; looks and ticks are simulated (generations of two minutes in
-the median, all uploaded within an hour). The assumptions about a cloud are in `pricing/bill.py`.
+Calls and processor time are those that `bench.py` counted; looks and ticks are simulated (generations with a
+median of two minutes, all uploaded within an hour). The assumptions about a cloud are in `pricing/bill.py`.
 """
 
 import argparse
@@ -44,11 +44,11 @@ _MONTHS = (1_000_000, 10_000_000, 100_000_000)
 _MEMORIES_MB = (512, 768, 1024, 1769)
 _TICKS_PER_MINUTE = (2, 3, 4)
 _VOLUMES = (1_000, 10_000, 100_000)
-"""Documents a month."""
+"""Documents per month."""
 
 
 def main() -> int:
-    """Run it; the exit code."""
+    """Run it and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--figures", type=Path, required=True, help="what bench.py wrote with --json")
     options, out = parser.parse_args(), console()
@@ -62,8 +62,8 @@ def main() -> int:
     usual = partial(ours, bench, looks=looks, ticks=simulation.ticks, tick_s=simulation.tick_s)
     used = usual()
     waited = step_functions(mean(looks_each_minute(took_s) for _, took_s in documents))
-    ticks = f"{simulation.ticks} ticks of {simulation.tick_s:.0f} s in all"
-    out.print(f"{looks:.1f} looks a document, median lag {looked.lag_s:.0f} s, prompt {looked.prompt:.0%}, {ticks}")
+    ticks = f"{simulation.ticks} ticks taking {simulation.tick_s:.0f} s in total"
+    out.print(f"{looks:.1f} looks per document, median lag {looked.lag_s:.0f} s, prompt {looked.prompt:.0%}, {ticks}")
     _show(out, {"Backburner": used, "a state machine's wait loop": waited, "a script on a laptop": by_hand()})
     for memory_mb in _MEMORIES_MB:
         costs = f"{usual(checker_mb=memory_mb).cost(AWS):.4f}, an idle month {idle_month(memory_mb).cost(AWS):.2f}"
@@ -72,7 +72,7 @@ def main() -> int:
     for volume in _VOLUMES:
         whole = used.cost(AWS) + idle * DOCUMENTS / volume
         machine = small_vm(volume)
-        told = f"{volume:,} a month: {whole:.3f} with the idle ticks of the month; a small machine {machine:.3f}"
+        told = f"{volume:,} per month: {whole:.3f} with the idle ticks of the month; a small machine {machine:.3f}"
         out.print(told, highlight=False)
     took_s = mean(took_s for _, took_s in documents)
     _show_months(out, [month(number, bench, used, looks=looks, took_s=took_s) for number in _MONTHS])
@@ -96,14 +96,14 @@ def _show(out: Console, rows: dict[str, Usage]) -> None:
 
 def _show_months(out: Console, months: Sequence[Month]) -> None:
     columns = (
-        "a second",
+        "per second",
         "submits at once",
         "in flight",
-        "looks a second",
+        "looks per second",
         "checkers' processors",
-        "store calls a second",
+        "store calls per second",
     )
-    table = Table("documents a month", *columns)
+    table = Table("documents per month", *columns)
     for one in months:
         needs = one.submits_at_once, one.in_flight, one.looks_per_second, one.checkers, one.store_calls_per_second
         table.add_row(f"{one.documents:,.0f}", f"{one.per_second:.2f}", *(f"{need:,.2f}" for need in needs))

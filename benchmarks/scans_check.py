@@ -1,10 +1,10 @@
-"""Can what is sent be read? Scans and pictures through `backburner run`, to an OCR engine in the place of a model.
+"""Can the pages that are sent be read? Scans go through `backburner run` to an OCR engine in a model's place.
 
     scans_check.py --sides 1024 1568 2048         # `make scans-check` runs it, in an environment of its own
 
-The engine knows nothing of the pages but their pictures. The table says which share of the words that were printed it
-has read, and whether they came back in order, by the longer side of the pictures. Ends with 1 where, at 2048 pixels, a
-document comes back with less than nine words in ten, or out of order.
+The engine knows nothing of the pages but their pictures. The table says what share of the printed words it has read,
+and whether they came back in order, by the longer side of the pictures. Exits with 1 if, at 2048 pixels, a document
+comes back with fewer than nine words in ten, or out of order.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))  # whose tools make the scans
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))  # its tools make the scans
 
 from reading.comparing import Agreement, compare
 from seeing.pages import Scan, all_scans
@@ -28,7 +28,7 @@ ENOUGH, ENOUGH_AT_PX = 0.9, 2048
 
 
 def processed(scans: list[Scan], side_px: int, address: str) -> dict[str, Agreement]:
-    """The whole way of all documents, and how far the results agree with what was printed."""
+    """Take all documents the whole way, and compare the results with what was printed."""
     with tempfile.TemporaryDirectory() as place:
         folder, out, recipe = Path(place, "scans"), Path(place, "out"), Path(place, "copy.md")
         folder.mkdir()
@@ -50,11 +50,11 @@ def processed(scans: list[Scan], side_px: int, address: str) -> dict[str, Agreem
 
 
 def _told(one: Agreement) -> str:
-    return f"{one.found:.1%}" + ("" if one.in_order >= ENOUGH else ", in disorder")
+    return f"{one.found:.1%}" + ("" if one.in_order >= ENOUGH else ", out of order")
 
 
 def main() -> int:
-    """Print the table; the exit code."""
+    """Print the table and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sides", type=int, nargs="+", default=[1024, 1568, 2048], metavar="PX")
     arguments = parser.parse_args()
@@ -62,7 +62,7 @@ def main() -> int:
     scans, began = all_scans(), time.monotonic()
     with serving() as address:
         found = {side: processed(scans, side, address) for side in arguments.sides}
-    table = Table("document", *(f"{side} px" for side in found), title=f"words read right ({version()})")
+    table = Table("document", *(f"{side} px" for side in found), title=f"words read correctly ({version()})")
     for scan in scans:
         table.add_row(scan.name, *(_told(found[side][scan.name]) for side in found))
     Console().print(table, f"{time.monotonic() - began:.0f} s", sep="\n")

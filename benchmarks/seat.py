@@ -2,11 +2,11 @@
 
     python benchmarks/seat.py --jobs 100000 --open 20000
 
-A few documents are run for real, by `backburner run` with the stand-in, some to their end and one that never ends.
-Their lines of the journal and the open record are then copied under other names until there are as many as asked for,
-and the commands are run over that folder as a user runs them. The first time nothing is kept yet. Ends with 1 where a
-paint takes longer than 2 s or a filter longer than 1 s once something is kept, or a help longer than 0.3 s or twelve
-times as long as an interpreter that does nothing.
+`backburner run` processes a few documents with the stand-in, some to their end and one that never ends. Their journal
+lines and the open record are then copied under other names until there are as many as asked for, and the commands are
+run over that folder as a user runs them. The first time there is no index yet. Exits with 1 if a paint takes longer
+than 2 s, if a filter takes longer than 1 s with the index, or if a help takes longer than 0.3 s or twelve times as long
+as an interpreter that does nothing.
 """
 
 import argparse
@@ -43,7 +43,7 @@ from backburner_cli.operator.profiles import Kind, Target
 BACKBURNER = Path(sys.executable).with_name("backburner")
 PAINT_S, FILTER_S = 2.0, 1.0
 HELP_S, HELP_RATIO = 0.3, 12.0
-"""The most that a help may take of processor time, in seconds and beside an interpreter that does nothing."""
+"""The most processor time that a help may take: in seconds, and in times an interpreter that does nothing."""
 HELPS: Final[tuple[list[str], ...]] = ([], ["run"], ["jobs"], ["recipes"], ["recipes", "try"], ["console"])
 LINES_OF_A_TICK = 50
 RECIPE = "summary"
@@ -68,7 +68,7 @@ class Measured:
     late: list[str] = field(default_factory=list)
 
     def note(self, what: str, seconds: float, limit_s: float | None, more: str = "") -> None:
-        """Tell it, and remember it if it is beyond its limit."""
+        """Print it, and remember it if it exceeds its limit."""
         is_late = limit_s is not None and seconds > limit_s
         self.lines.append(f"{what:34} {seconds:6.2f} s{' LATE' if is_late else ''}  {more}")
         print(self.lines[-1], flush=True)
@@ -90,20 +90,20 @@ def real_folder(folder: Path) -> None:
         until = time.monotonic() + _LIMIT_S
         while not any("running" in path.read_text() for path in folder.rglob("open/*.json")):
             if time.monotonic() > until:
-                sys.exit("the document that never ends did not begin")
+                sys.exit("the document that never ends has not begun")
             time.sleep(0.1)
         running.kill()
 
 
 def measure_helps(measured: Measured) -> None:
-    """Processor time of `--help`, the best of a few, so that a busy machine says the same as an idle one."""
+    """Processor time of `--help`, the best of a few, so that a busy machine gives the same as an idle one."""
     bare = min(processor_s([sys.executable, "-c", "pass"]) for _ in range(_TIMES))
-    measured.note("an interpreter that does nothing", bare, None, "of processor")
+    measured.note("an interpreter that does nothing", bare, None, "of processor time")
     for words in HELPS:
         took = min(processor_s([str(BACKBURNER), *words, "--help"]) for _ in range(_TIMES))
         limit = min(HELP_S, HELP_RATIO * bare)
         measured.note(
-            " ".join((*words, "--help")), took, limit, f"of processor, {took / bare:.1f} times the interpreter"
+            " ".join((*words, "--help")), took, limit, f"of processor time, {took / bare:.1f} times the interpreter's"
         )
 
 
@@ -118,7 +118,7 @@ def processor_s(command: list[str]) -> float:
 
 
 async def multiply(folder: Path, jobs: int, opened: int) -> None:
-    """Copy lines and open record under other names."""
+    """Copy the lines and the open record under other names."""
     environment = find(Asked(target=Target(kind=Kind.FOLDER, name=str(folder))), os.environ).environment
     async with reached(environment) as backend:
         lines = [
@@ -187,7 +187,7 @@ async def _put(bucket: Bucket, key: str, body: bytes) -> None:
 
 
 def run_once(arguments: list[str], environment: dict[str, str]) -> tuple[float, str]:
-    """A command as a user runs it: seconds, and what it took of processor and memory."""
+    """Run a command as a user does; returns the seconds, and its processor time and memory."""
     began = time.monotonic()
     with subprocess.Popen([str(BACKBURNER), *arguments], env=environment, stdout=subprocess.DEVNULL) as process:
         _, status, used = os.wait4(process.pid, 0)
@@ -195,7 +195,7 @@ def run_once(arguments: list[str], environment: dict[str, str]) -> tuple[float, 
     seconds = time.monotonic() - began
     if process.returncode not in (0, 1):  # 1: some have failed
         sys.exit(f"{arguments} ended with {process.returncode}")
-    return seconds, f"{used.ru_utime + used.ru_stime:.2f} s of processor, {used.ru_maxrss / 1024:.0f} MB"
+    return seconds, f"{used.ru_utime + used.ru_stime:.2f} s of processor time, {used.ru_maxrss / 1024:.0f} MB"
 
 
 def paint(arguments: list[str], environment: dict[str, str], wanted: bytes) -> float:
@@ -218,7 +218,7 @@ def paint(arguments: list[str], environment: dict[str, str], wanted: bytes) -> f
 
 
 def main() -> int:
-    """Make it, measure it; the exit code."""
+    """Make the folder, measure, and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--jobs", type=int, default=100_000)
     parser.add_argument("--open", type=int, default=20_000)
@@ -232,16 +232,16 @@ def main() -> int:
         asyncio.run(multiply(folder, given.jobs, given.open))
         print(f"{given.jobs:,} jobs, {given.open:,} of them open, made in {time.monotonic() - began:.0f} s", flush=True)
         environment = os.environ | {"XDG_CACHE_HOME": str(root / "cache"), "PYTHONDONTWRITEBYTECODE": ""}
-        run_once(["jobs", "--help"], environment)  # as an installed command, it is compiled
+        run_once(["jobs", "--help"], environment)  # compiled, as an installed command is
         print(f"load of this machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
         measure_helps(measured)
         here = ["--folder", str(folder)]
-        measured.note("watch, nothing kept: first paint", paint(["watch", *here], environment, b"documents"), PAINT_S)
+        measured.note("watch, no index yet: first paint", paint(["watch", *here], environment, b"documents"), PAINT_S)
         shutil.rmtree(root / "cache", ignore_errors=True)
-        measured.note("jobs, nothing kept", *_with_limit(run_once(["jobs", *here, "--text"], environment), None))
+        measured.note("jobs, no index yet", *_with_limit(run_once(["jobs", *here, "--text"], environment), None))
         for name, filters in FILTERS.items():
             measured.note(name, *_with_limit(run_once(["jobs", *here, "--text", *filters], environment), FILTER_S))
-        measured.note("watch: first whole table", paint(["watch", *here], environment, b"a minute"), PAINT_S)
+        measured.note("watch: first complete table", paint(["watch", *here], environment, b"a minute"), PAINT_S)
         measured.note("watch --once", *_with_limit(run_once(["watch", "--once", *here], environment), PAINT_S))
         print("late: " + (", ".join(measured.late) or "nothing"))
     finally:

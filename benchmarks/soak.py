@@ -3,8 +3,8 @@
     soak.py --jobs 5000 --minutes 30 --workers 4 --seed 1
 
 The bucket and the queues are MiniStack's, the provider is the stand-in; handlers run in processes that are killed at
-random. Three of a hundred documents are poison, and beside each hundred lies an object that is none of ours. Exits 1 if
-anything does not hold.
+random. Three of every hundred documents are poison, and with each hundred comes an object that is not ours. Exits with
+1 if anything does not hold.
 """
 
 import argparse
@@ -48,7 +48,7 @@ _MAX_SHOWN = 20
 
 
 def main() -> int:
-    """Run it; the exit code."""
+    """Run it and return the exit code."""
     options = _options()
     out = Console(soft_wrap=True)
     try:
@@ -95,9 +95,9 @@ def _soak(options: argparse.Namespace, out: Console, cloud: Cloud, urls: tuple[s
     findings.problems += problems + wrong
     _report(out, driver, state["faults"], findings)
     table = Table("", "", show_header=False)
-    table.add_row("doubtful creates: ambiguous answers, and those of the dead", str(allowed))
+    table.add_row("doubtful creates: ambiguous answers, and those of killed processes", str(allowed))
     table.add_row("seconds", f"{took_s:.0f}")
-    table.add_row("documents a second", f"{driver.uploaded / took_s:.1f}")
+    table.add_row("documents per second", f"{driver.uploaded / took_s:.1f}")
     out.print(table)
     if findings.problems:
         out.print(f"The handlers' warnings are in {logs}")
@@ -124,7 +124,9 @@ def _report(out: Console, driver: Driver, provider_faults: Mapping[str, int], fi
     out.print(table)
     for problem in findings.problems[:_MAX_SHOWN]:
         out.print(f"[red]{problem}[/]", highlight=False)
-    verdict = f"[red]{len(findings.problems)} things do not hold[/]" if findings.problems else "[green]all holds[/]"
+    verdict = (
+        f"[red]{len(findings.problems)} things do not hold[/]" if findings.problems else "[green]everything holds[/]"
+    )
     out.print(verdict)
 
 
@@ -132,13 +134,15 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--jobs", type=int, default=5000, help="documents to upload")
     parser.add_argument(
-        "--batches", type=int, default=0, help="batches among the documents, besides those of the poison"
+        "--batches", type=int, default=0, help="batches among the documents, besides those among the poison"
     )
     parser.add_argument("--massive", type=int, default=0, help="documents of 20 MB among them, likewise")
-    parser.add_argument("--minutes", type=float, default=45, help="upload for so long at most")
-    parser.add_argument("--workers", type=int, default=4, help="processes of handlers; every other one ticks")
+    parser.add_argument("--minutes", type=float, default=45, help="minutes to upload for, at most")
+    parser.add_argument("--workers", type=int, default=4, help="processes that run handlers; every other one ticks")
     parser.add_argument("--kill-every", type=float, default=3, help="mean seconds between two kills")
-    parser.add_argument("--seed", type=int, default=1, help="of documents and faults; timing stays the machine's")
+    parser.add_argument(
+        "--seed", type=int, default=1, help="seed of documents and faults; timing depends on the machine"
+    )
     return parser.parse_args()
 
 

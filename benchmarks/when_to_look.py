@@ -1,4 +1,4 @@
-"""When a running generation is looked at, and how late its result is: the real policy beside those written by hand.
+"""When a running generation is looked at, and how late its result is: the real policy and ones that people write.
 
     when_to_look.py --generations 150        # `make bench-looks` runs it
 
@@ -19,10 +19,10 @@ from tables import console  # noqa: E402
 
 
 def main() -> int:
-    """Run it; the exit code."""
+    """Run it and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--generations", type=int, default=150, help="of each kind")
-    parser.add_argument("--json", type=Path, help="write the figures there as well")
+    parser.add_argument("--generations", type=int, default=150, help="generations of each kind")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
     options = parser.parse_args()
     logging.getLogger("backburner").addHandler(logging.NullHandler())
     kinds = simulated(options.generations)

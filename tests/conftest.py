@@ -1,4 +1,4 @@
-"""What holds for all tests: how deep they go, which examples they draw, and the cloud that they share."""
+"""Setup for all tests: how deep they go, which examples they draw, and the cloud that they share."""
 
 import gc
 import os
@@ -17,31 +17,31 @@ from support.no_browser import untested
 from support.workers import warm
 
 WITHOUT_NETWORK = ("fuzz", "life", "model", "unit")
-"""Folders whose tests may reach no network."""
+"""Folders whose tests may not use the network."""
 
 ON_ONE_WORKER = (
     *("localcloud/test_main_job.py", "localcloud", "yandex/test_flow.py", "yandex", "template"),
     *("handlers/test_table_of_verdicts.py", "console/test_browser.py", "cli/test_tutorials.py"),
 )
-"""Folders and modules whose tests share what takes long to start: one worker starts it. The first that fits counts."""
+"""Folders and modules whose tests share something slow to start, and so share a worker. The first match counts."""
 
 WAITING, LANES = ("folder", "cli/test_commands.py"), 3
-"""Folders and modules whose tests mostly wait for processes, and how many workers deal with them.
+"""Folders and modules whose tests mostly wait for processes, and how many workers run them.
 
-The others compute meanwhile. If all workers ran such tests at the same time, the processor would be idle.
+The other workers compute meanwhile. If all ran such tests at the same time, the processor would be idle.
 """
 
 EXAMPLES = (40, 100)
-"""How many examples of odd values a test draws in the quick run and in the deep one, unless it says otherwise."""
+"""How many odd values a test tries in the quick run and in the deep one, unless it says otherwise."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Offer the deep run."""
+    """Add the option for the deep run."""
     parser.addoption("--deep", action="store_true", help="every history, crash point and example, not a selection")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Say how deep, before a test module is imported; nothing that is imported becomes garbage."""
+    """Set the depth before any test module is imported, and keep the collector away from what is imported."""
     gc.disable()
     if config.getoption("--deep"):
         os.environ[VARIABLE] = "deep"
@@ -63,27 +63,27 @@ def load_profile() -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Let the collector leave alone what stays until the end: modules and tests, more than a million objects."""
+    """Freeze what stays until the end, more than a million objects of modules and tests, for the collector."""
     gc.collect()
     gc.freeze()
     gc.enable()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say at the end, and not only among what was skipped, that the console was not tried in a browser."""
-    if told := untested(terminalreporter.stats.get("skipped", ())):
+    """Say at the end, not only among the skipped tests, that the console was not tested in a browser."""
+    if warning := untested(terminalreporter.stats.get("skipped", ())):
         terminalreporter.section("NOT TESTED", sep="!", red=True, bold=True)
-        terminalreporter.write_line(told, red=True, bold=True)
+        terminalreporter.write_line(warning, red=True, bold=True)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
-    """Deal the tests out one by one, but for those that share what takes long to start."""
+    """Distribute tests one by one, except those that share something slow to start."""
     return _Together(config, log)
 
 
 class _Together(LoadScopeScheduling):
-    """Groups go first, the largest before the others: no worker is left with one at the end."""
+    """Starts groups first, the largest ahead, so that no worker is left with one at the end."""
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0].removeprefix("tests/")
@@ -92,7 +92,7 @@ class _Together(LoadScopeScheduling):
         return next((together for together in ON_ONE_WORKER if path.startswith(together)), nodeid)
 
     def mark_test_complete(self, node: Any, item_index: int, duration: float = 0) -> None:  # noqa: ARG002 - xdist's
-        """Forget what a worker has finished, which xdist would count anew after each test."""
+        """Forget what a worker has finished; xdist would otherwise count it again after each test."""
         nodeid = self.registered_collections[node][item_index]
         scope = self._split_scope(nodeid)
         unit = self.assigned_work[node][scope]
@@ -115,7 +115,7 @@ def _network(request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture(scope="session")
 def endpoint() -> Iterator[str]:
-    """The address of the local S3 and SQS: one for all tests of this worker, each with a bucket of its own."""
+    """The address of the local S3 and SQS, shared by all tests of this worker, each with its own bucket."""
     from support.cloud import serve_cloud  # noqa: PLC0415 - most tests need none
 
     with serve_cloud() as address:
@@ -135,7 +135,7 @@ def cloud_clients(endpoint: str) -> Iterator[tuple[Any, Any]]:
 
 @pytest.fixture(params=["named", "summed"])
 def max_noted(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Once with the governor's reservations by name, once as sums, as where thousands of jobs are in flight."""
+    """Run once with the governor's reservations by name, and once in totals, as with thousands of jobs in flight."""
     from backburner.capacity.shared_counters import MAX_NOTED  # noqa: PLC0415 - only where it is asked for
     from support.system import TEST_MAX_NOTED  # noqa: PLC0415
 

@@ -11,7 +11,7 @@ _REJECTED = "stand-in/failed-invalid-prompt"
 
 @dataclass(frozen=True)
 class Line:
-    """One line, counted from 1. `code` is that of its error; "" where it must succeed."""
+    """One line, counted from 1. `code` is that of its error; "" if it must succeed."""
 
     number: int
     code: str
@@ -27,7 +27,7 @@ class Line:
         return f"Order {self.number}: {self.number * 7} barrels of herring for the town of Veldt."
 
     def written(self) -> str:
-        """As it is in the batch."""
+        """The line as it is in the batch."""
         body = {"model": _REJECTED if self.code == "rejected_by_provider" else "stand-in", "input": self.text}
         url = "/v1/moderations" if self.code == "invalid_url" else "/v1/responses"
         return json.dumps({"custom_id": self.custom_id, "method": "POST", "url": url, "body": body}) + "\n"
@@ -43,7 +43,7 @@ def planned(count: int) -> Iterator[Line]:
 
 
 def problems(count: int, outputs: Path, errors: Path) -> list[str]:
-    """What is not as it must be in the two files: each line once, in order, with its own answer or its own error."""
+    """What is wrong in the two files: they must have each line once, in order, with its own answer or error."""
     found = []
     with outputs.open() as good, errors.open() as bad:
         for line in planned(count):
@@ -58,13 +58,13 @@ def problems(count: int, outputs: Path, errors: Path) -> list[str]:
 def _answer(line: Line, good: Iterator[str]) -> str:
     answer = json.loads(next(good, "null"))
     if answer is None or answer["custom_id"] != line.custom_id:
-        return f"in its place stands {answer and answer['custom_id']}"
+        return f"in its place is {answer and answer['custom_id']}"
     text = answer["response"]["body"]["output"][0]["content"][0]["text"]
-    return "" if line.text in text else "the answer of another"
+    return "" if line.text in text else "another line's answer"
 
 
 def _error(line: Line, bad: Iterator[str]) -> str:
     told = json.loads(next(bad, "null"))
     if told is None or (told["custom_id"], told["error"]["line"]) != (line.custom_id, line.number):
-        return f"in its place stands {told and told['custom_id']}"
+        return f"in its place is {told and told['custom_id']}"
     return "" if told["error"]["code"] == line.code else f"failed as {told['error']['code']}, not {line.code}"

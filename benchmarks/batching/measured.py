@@ -1,6 +1,6 @@
-"""A real handler in a process of its own, which counts its calls of S3 and SQS and tells its peak memory.
+"""A real handler in a process of its own, which counts its calls to S3 and SQS and reports its peak memory.
 
-Counted is each request as it leaves the pool of connections: repeated ones too, since they cost as much.
+Each request counts as it leaves the connection pool: repeated ones too, since they cost as much.
 """
 
 import os
@@ -18,7 +18,7 @@ from support import forks, functions
 
 @dataclass(frozen=True)
 class Told:
-    """What a process reports after an invocation, since its beginning. `error` is "" if the invocation went well."""
+    """What a process reports after an invocation, since its start. `error` is "" if the invocation went well."""
 
     error: str
     calls: Counter[str]
@@ -36,7 +36,7 @@ class Measured:
         theirs.close()
 
     def invoke(self, event: Any, seconds: float = 1.0) -> Told:
-        """One invocation, to its end. Raises `EOFError` where the process dies."""
+        """Run one invocation to its end. Raises `EOFError` if the process dies."""
         self.pipe.send((event, seconds))
         told: Told = self.pipe.recv()
         return told

@@ -2,7 +2,7 @@
 
     python -m benching.ceiling check 1000    # `look`, `submit` and `batch` as well
 
-Nothing is signed to the provider or the queue, nothing is decided, nothing is kept: the floor of the cost.
+No call to the provider or the queue is signed, nothing is decided, nothing is kept: the least that it can cost.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
-"""A function's first call in a fresh process: `python -m benching.cold idle`, `submit`, or `usual` beside them.
+"""A function's first call in a fresh process: `python -m benching.cold idle` or `submit`, or `usual` for comparison.
 
 `reach` is a submit up to its first connection, whatever it is for: all that is imported before any call goes out.
-`usual` is the start of the obvious way: the two SDKs and one client of each, nothing called.
+`usual` is the start of the obvious way: the two SDKs and a client of each, with no call.
 """
 
 import os

@@ -19,24 +19,24 @@ def key_of(number: int, name: str = "document") -> str:
 
 
 def keys(number: int) -> list[str]:
-    """So many of them."""
+    """The given number of keys."""
     return [key_of(n) for n in range(number)]
 
 
 def all_keys(number: int) -> list[str]:
-    """Those that warm a run up, and so many more."""
+    """Those that warm up a run, and the given number of others."""
     return [*(key_of(n, "warm") for n in range(WARM)), *keys(number)]
 
 
 def uploads(number: int) -> Iterator[tuple[str, bytes]]:
-    """The documents of a run, and those that warm it up; with the recipe of their folder."""
+    """The documents of a run and those that warm it up, with their folder's recipe."""
     yield "recipes/bench.md", b"Summarise the document in five sentences. Keep every number exactly as it stands.\n"
     for key in all_keys(number):
         yield key, f"{_TEXT}This is {key}.".encode()
 
 
 def batch(lines: int) -> bytes:
-    """A batch of so many lines, each of which brings its whole request."""
+    """A batch of the given number of lines, each of which is a whole request."""
     bodies = ({"model": "stand-in", "input": f"{_TEXT}This is line {n}."} for n in range(lines))
     written = (
         json.dumps({"custom_id": f"line-{n}", "method": "POST", "url": "/v1/responses", "body": body})

@@ -1,4 +1,4 @@
-"""Whether the bucket shows that each document was ended once, with nothing left over."""
+"""Whether the bucket shows that each document ended once, with nothing left over."""
 
 import json
 import re
@@ -12,7 +12,7 @@ _KEY = re.compile(r"<Key>([^<]*)</Key>")
 
 
 def problems(stage: Stage, documents: int, created: int) -> Iterator[str]:
-    """What contradicts that each document was ended once."""
+    """What contradicts that each document ended once."""
     calls, results = stage.ask("counts")["provider"], _keys(stage, "results/")
     ended = [key for key in results if key.endswith(".run.json")]
     if created != documents or calls.get("create"):
@@ -26,7 +26,7 @@ def problems(stage: Stage, documents: int, created: int) -> Iterator[str]:
         yield f"{len(lines)} lines in the journal for {documents} documents"
     governor = json.loads(_read(stage, "ledger/governor.json"))
     if governor["reserved"] or governor["standing"]["places"]:
-        yield "the governor still counts places"
+        yield "the governor still counts slots"
 
 
 def _keys(stage: Stage, prefix: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""What a measured process reports: one line of JSON on its standard output, everything else of it goes nowhere."""
+"""What a measured process reports: one line of JSON on its standard output; its other output is discarded."""
 
 import json
 import os
@@ -14,21 +14,21 @@ from benching.told import Told
 
 
 def timed(work: Callable[[], int]) -> Told:
-    """Do something that says how many it did; seconds on the wall and of this process, and its peak memory."""
+    """Do something that returns how many it did; measures wall and processor time, and the process's peak memory."""
     cpu_s, began = _cpu_s(), time.perf_counter()
     items = work()
     return _told(items, cpu_s, began)
 
 
 async def clocked(work: Callable[[], Awaitable[Any]], count: Callable[[], int]) -> Told:
-    """The same of what is awaited; how many it did is asked for afterwards."""
+    """The same for something awaited; how many it did is asked for afterwards."""
     cpu_s, began = _cpu_s(), time.perf_counter()
     await work()
     return _told(count(), cpu_s, began)
 
 
 def silenced() -> Callable[[Any], None]:
-    """Discard what handlers print; gives the function that reports the result."""
+    """Discard what handlers print; returns the function that reports the result."""
     out = os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - until the process ends
@@ -54,7 +54,7 @@ def peak_mb() -> float:
     if not status.exists():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     found = re.search(r"^VmHWM:\s+(\d+) kB", status.read_text(), re.MULTILINE)
-    assert found is not None, "Linux tells it"
+    assert found is not None, "Linux reports it"
     return int(found[1]) / 1024
 
 

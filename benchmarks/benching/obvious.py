@@ -2,7 +2,7 @@
 
     python -m benching.obvious check 1000    # `look`, `submit` and `batch` as well
 
-No ledger that survives a crash, no conditions, no deadlines, no budget: what a good engineer has after an afternoon.
+No ledger that survives a crash, no conditions, no deadlines, no budget: what a good engineer writes in an afternoon.
 """
 
 import asyncio
@@ -85,7 +85,7 @@ async def _looked(seconds: int, number: int) -> Told:
 
 
 async def _batched(number: int) -> Told:
-    """A batch: every line created, looked at every two seconds, deleted; one file in the end, nothing kept before."""
+    """A batch: every line created, polled every two seconds, deleted; one file at the end, nothing kept before."""
     s3, _ = _clients()
     at_once = asyncio.Semaphore(_AT_ONCE)
     async with AsyncOpenAI(max_retries=0) as provider:

@@ -1,9 +1,9 @@
 """The real handlers, warm, in a process of their own: `python -m benching.ours submit 1000`.
 
 `submit` sends one event for each document, as the trigger does; `open 1000 0 2` submits the first of two shares of
-them, ten with an event, and warms nothing up; `look` runs one tick of so many seconds; `check` runs ticks until nothing
-is left; `drain` runs ticks until no record is open; `batch` submits a batch of so many lines and runs ticks until its
-run record is written.
+them, with ten to an event, and does not warm up; `look` runs one tick of the given seconds; `check` runs ticks until
+nothing is left; `drain` runs ticks until no record is open; `batch` submits a batch of the given number of lines and
+runs ticks until its run record is written.
 """
 
 import importlib
@@ -41,7 +41,7 @@ def submit(number: int) -> int:
 
 
 def open_share(number: int, share: int, shares: int) -> int:
-    """One of several shares of all documents, those that warm up included."""
+    """One of several shares of all documents, including those that warm up."""
     handler = load("submit").handler
     bucket, mine = os.environ["BACKBURNER_BUCKET"], all_keys(number)[share::shares]
 
@@ -55,7 +55,7 @@ def open_share(number: int, share: int, shares: int) -> int:
 
 
 def look(seconds: int) -> int:
-    """One tick. How many were looked at only the server knows."""
+    """One tick. Only the server knows how many were looked at."""
     handler = _warm_checker()
 
     def work() -> int:
@@ -67,7 +67,7 @@ def look(seconds: int) -> int:
 
 
 def check(checkers: int) -> int:
-    """Ticks until one handles nothing; they begin once so many checkers have made an empty one."""
+    """Ticks until one handles nothing; they begin once the given number of checkers have run an empty one."""
     handler = _warm_checker()
     if checkers:
         handler(TIMERS["aws"], context_of(_TICK_S))

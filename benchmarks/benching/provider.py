@@ -1,4 +1,4 @@
-"""A Responses API in memory: creates in the background, and every generation ends when the benchmark says so."""
+"""A Responses API in memory: it creates in the background, and every generation ends when the benchmark says so."""
 
 import itertools
 import json
@@ -20,7 +20,7 @@ class Provider:
         self.calls: Counter[str] = Counter()
         self.is_finished = False
         self.most = 0
-        """The most generations that there were at a time: created, and not deleted."""
+        """The most generations that there were at once: created, and not yet deleted."""
         self.created = 0
         self._numbers = itertools.count()
 

@@ -38,11 +38,11 @@ class Queues:
         self.queues: dict[str, _Queue] = {}
         self.calls: Counter[str] = Counter()
         self.returns_at_once = False
-        """Whether a postponed message shows again at once: for looks without end."""
+        """Whether a postponed message is visible again at once, so that looks never end."""
         self._numbers = itertools.count()
 
     def answer(self, request: Request) -> Answer | None:
-        """Answer a call; None where it may wait and there is nothing to receive yet."""
+        """Answer a call; None if it may wait and there is nothing to receive yet."""
         name = (request.header(b"x-amz-target") or "").rpartition(".")[2]
         is_new, request.came_at = not request.came_at, request.came_at or time.time()
         self.calls[name] += is_new
@@ -69,7 +69,7 @@ class Queues:
         return 200, _JSON, json.dumps(told).encode()
 
     def show(self, holding: str, of_queue: str = "") -> int:
-        """Show at once whatever holds a text, in one queue or in all, hide the rest for good; how many show."""
+        """Make the messages with a text visible, in one queue or in all, and hide the rest; returns how many."""
         shown = 0
         for name, queue in self.queues.items():
             queue.heap = []

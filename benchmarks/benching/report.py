@@ -25,30 +25,30 @@ _STARTS = {
 
 @dataclass
 class Figures:
-    """The best of what was measured so far, and the calls that each step made."""
+    """The best measurements so far, and the calls that each step made."""
 
     best: dict[str, dict[str, Told]] = field(default_factory=dict)
     calls: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
     starts: dict[str, float] = field(default_factory=dict)
 
     def note(self, row: str, who: str, told: Told, items: int | None = None) -> None:
-        """Keep a measurement where it is the best."""
+        """Keep a measurement if it is the best."""
         told = told if items is None else replace(told, items=items)
         kept = self.best.setdefault(row, {})
         if who not in kept or told.cpu_ms < kept[who].cpu_ms:
             kept[who] = told
 
     def count(self, row: str, counts: dict[str, dict[str, int]], items: int) -> None:
-        """Keep how many calls were made for each item."""
+        """Keep how many calls were made per item."""
         each = {part: {name: n / items for name, n in sorted(calls.items())} for part, calls in counts.items()}
         self.calls[row] = each
 
     def cold(self, what: str, seconds: float) -> None:
-        """Keep a start where it is the quickest."""
+        """Keep a start if it is the quickest."""
         self.starts[what] = min(seconds, self.starts.get(what, seconds))
 
     def ratio(self, row: str, other: str) -> float:
-        """How many times as fast as another we are, by the processor's time."""
+        """How many times as fast as another we are, by processor time."""
         return self.best[row][other].cpu_ms / self.best[row]["ours"].cpu_ms
 
     def as_json(self) -> dict[str, Any]:
@@ -60,7 +60,7 @@ class Figures:
 def shown(figures: Figures, out: Console) -> None:
     """Print the table."""
     table = Table(
-        "ms of processor for each (a second, on the wall)",
+        "ms of processor time each (per second, by the wall clock)",
         *_NAMES.values(),
         "of the obvious",
         "of the limit",
@@ -79,14 +79,14 @@ def shown(figures: Figures, out: Console) -> None:
         table.add_row(f"{part} {name}", *(f"{figures.calls[row].get(part, {}).get(name, 0):.2f}" for row in _ROWS))
     for part in ("store", "queue", "provider"):
         sums = [sum(figures.calls[row].get(part, {}).values()) for row in _ROWS]
-        table.add_row(f"[bold]{part} in all", *(f"[bold]{one:.2f}" for one in sums))
+        table.add_row(f"[bold]{part} total", *(f"[bold]{one:.2f}" for one in sums))
     out.print(table)
     rates = (f"{name} {told.per_second:,.0f}" for name, told in figures.best["servers"].items())
-    out.print("The servers alone, with a trivial client, requests a second: " + ", ".join(rates))
+    out.print("The servers alone, with a trivial client, requests per second: " + ", ".join(rates))
 
 
 def _starts(starts: dict[str, float]) -> Table:
-    """The cold starts beside that of the two SDKs."""
+    """The cold starts, compared with that of the two SDKs."""
     usual = starts["usual"]
     table = Table("cold start: fresh process to the end of its first call", "processor, s", "of both SDKs alone")
     table.add_row("import openai, boto3 and a client of each", f"{usual:.2f}", "1.00")

@@ -1,11 +1,12 @@
 """The store, the queues and the provider in one process: `python -m benching.server` prints its port.
 
 `POST /_bench/<verb>` is for the benchmark itself: `counts` returns the calls so far and forgets them, `show?<text>`
-shows the messages that hold a text, `show_queue?<name>` those of a queue, `finish` and `run` say whether generations
-have ended, `far` returns how many were created and how many runs have ended, `loop` and `line` whether postponed
-messages show at once, `reset` forgets everything, `slow?<ms>` makes each call take so long, `meet?<n>` is answered once
-so many ask, which shows the messages of generations, `most` returns the most generations that there were at a time, and
-`work` what the store did since the meeting, and until the last object was deleted.
+makes the messages visible that contain a text, `show_queue?<name>` those of a queue, `finish` and `run` decide whether
+generations have ended, `far` returns how many were created and how many runs have ended, `loop` and `line` decide
+whether postponed messages are visible at once, `reset` forgets everything, `slow?<ms>` makes each call take that long,
+`meet?<n>` is answered once that many ask, and makes the messages of generations visible, `most` returns the most
+generations that there were at once, and `work` what the store has done since the meeting, and the seconds from the
+meeting until the last object was deleted.
 """
 
 import gc
@@ -20,11 +21,11 @@ from benching.store import Store
 from benching.wire import Answer, Request, serve
 
 ENDED = '"response_id"'
-"""What messages hold that carry a generation's id: the others are guards, which show two minutes later."""
+"""What every message with a generation's id contains; the others are guards, which become visible two minutes later."""
 
 
 class Servers:
-    """All three, distinguished by what is asked."""
+    """All three, told apart by the request."""
 
     def __init__(self) -> None:
         self.store, self.queues, self.provider = Store(), Queues(), Provider()
@@ -33,7 +34,7 @@ class Servers:
         """How long each call takes."""
 
     def answer(self, request: Request) -> Answer | None:
-        """Answer a call of any of them; None where a queue is waited for that is still empty."""
+        """Answer a call to any of them; None if it waits for a queue that is still empty."""
         target = request.target
         if request.method == "POST" and target == "/":
             return self.queues.answer(request)
@@ -48,7 +49,7 @@ class Servers:
         return self.store.answer(request)
 
     def _have_met(self, request: Request, number: int) -> bool:
-        """Whether so many have asked."""
+        """Whether the given number have asked."""
         self._met += not request.came_at
         request.came_at = request.came_at or time.time()
         if self._met == number and not self._met_at:
@@ -75,7 +76,7 @@ class Servers:
                 return self._done(verb, text)
 
     def _counts(self) -> object:
-        """The calls so far, which are forgotten."""
+        """The calls so far, which are then forgotten."""
         parts: dict[str, Any] = {"store": self.store, "queue": self.queues, "provider": self.provider}
         told = {name: dict(part.calls) for name, part in parts.items()}
         for part in parts.values():
@@ -99,6 +100,6 @@ class Servers:
 
 
 if __name__ == "__main__":
-    gc.disable()  # nothing here is cyclic, and to search a million objects again and again takes long
+    gc.disable()  # nothing here is cyclic, and searching a million objects again and again takes long
     servers = Servers()
     serve(servers.answer, lambda port: print(port, flush=True), lambda: servers.wait_s)

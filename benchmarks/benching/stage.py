@@ -1,4 +1,4 @@
-"""The servers of a run in a process of their own, and the measured processes, each on a core where there are two."""
+"""The servers of a run in a process of their own, and the measured processes, on separate cores if there are two."""
 
 import asyncio
 import contextlib
@@ -26,7 +26,7 @@ CLIENT_CORE, SERVER_CORE = "0", "1"
 _AT_ONCE = 32
 _BATCH = 10
 _FOREIGN = ("AWS_", "OPENAI_", "BACKBURNER_", "POWERTOOLS_", "PYTHONDONTWRITEBYTECODE")
-"""Variables kept from a measured process: settings, and the one that makes Python compile our modules at each start."""
+"""Variables withheld from a measured process: settings, and the one that makes Python compile at each start."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Stage:
         }
 
     def ask(self, verb: str, text: str = "") -> Any:
-        """Tell the servers something, or ask what was called since."""
+        """Tell the servers something, or ask them something."""
         request = urllib.request.Request(f"{self.url}/_bench/{verb}?{quote(text)}", data=b"", method="POST")  # noqa: S310
         with urllib.request.urlopen(request) as answer:  # noqa: S310 - our own server
             return json.load(answer)
@@ -81,7 +81,7 @@ class Stage:
         return Told(**{name: told[name] for name in ("items", "seconds", "cpu_s", "peak_mb")})
 
     def started(self, *arguments: str | int) -> float:
-        """Run a first call in a fresh process; the processor's seconds from its start to its end, as elsewhere."""
+        """Run a first call in a fresh process; returns the processor time from start to end, as the others do."""
         command = [*pinned(CLIENT_CORE), sys.executable, "-m", "benching.cold", *map(str, arguments)]
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         ended = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
@@ -100,9 +100,9 @@ class Stage:
         asyncio.run(self._fill(number))
 
     def open(self, number: int) -> None:
-        """Submit all documents, from a process on each core: none of it is measured.
+        """Submit all documents, from a process on each core; none of this is measured.
 
-        What the two have refused each other waits in the backlog; ticks start it.
+        Documents that were held up because the processes collided wait in the backlog; ticks start them.
         """
         cores = (CLIENT_CORE, SERVER_CORE)
         with ThreadPoolExecutor(len(cores)) as pool:
@@ -123,14 +123,14 @@ class Stage:
         urllib.request.urlopen(request).close()  # noqa: S310 - our own server
 
     def must_hold_lines(self, lines: int) -> None:
-        """Raises `RuntimeError` where the result does not hold every line of the batch, in the input's order."""
+        """Raises `RuntimeError` if the result does not have every line of the batch, in the input's order."""
         with urllib.request.urlopen(f"{self.url}/documents/{BATCH_RESULT}") as answer:  # noqa: S310 - our own server
             names = [json.loads(line)["custom_id"] for line in answer]
         if names != [f"line-{n}" for n in range(lines)]:
             raise RuntimeError(f"{len(names)} lines in the result of a batch of {lines}, or in another order")
 
     def seed(self, number: int) -> None:
-        """So many generations under way, with a ledger entry and a message each, as a baseline leaves them."""
+        """Start the given number of generations, with a ledger entry and a message each, as a baseline leaves them."""
         self.fill(number)
         asyncio.run(self._seed(number))
 
@@ -173,7 +173,7 @@ def _http() -> aiohttp.ClientSession:
 
 
 def pinned(core: str) -> list[str]:
-    """What pins a command to a core, where there are two and something to pin with."""
+    """What pins a command to a core, if there are two and a program that can."""
     can = shutil.which("taskset") and {int(CLIENT_CORE), int(SERVER_CORE)} <= os.sched_getaffinity(0)
     return ["taskset", "-c", core] if can else []
 

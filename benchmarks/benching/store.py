@@ -138,6 +138,6 @@ class Store:
 
 
 def folder(key: str) -> str:
-    """What calls are counted under: the first folder, in the ledger the second or the object."""
+    """The name under which calls are counted: the first folder; in the ledger, the second folder or the object."""
     first, _, rest = key.partition("/")
     return f"{first}/{rest.partition('/')[0]}" if first == "ledger" else first

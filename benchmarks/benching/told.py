@@ -6,7 +6,7 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
-    """So many items in so many seconds; `cpu_s` is the measured process's own time, with its children's."""
+    """How many items in how many seconds; `cpu_s` is the measured process's own time, including its children's."""
 
     items: int
     seconds: float
@@ -15,12 +15,12 @@ class Told:
 
     @property
     def per_second(self) -> float:
-        """Items a second on the wall."""
+        """Items per second by the wall clock."""
         return self.items / self.seconds if self.seconds else 0.0
 
     @property
     def cpu_ms(self) -> float:
-        """Milliseconds of the processor for each item."""
+        """Milliseconds of processor time per item."""
         return 1000 * self.cpu_s / self.items if self.items else 0.0
 
     def as_json(self) -> dict[str, Any]:

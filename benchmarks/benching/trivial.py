@@ -1,6 +1,6 @@
 """A client that does next to nothing, to show what the servers can do: the same request again, its answer not read.
 
-`python -m benching.trivial <port> <seconds> <method> <target> [body]` prints requests a second.
+`python -m benching.trivial <port> <seconds> <method> <target> [body]` prints requests per second.
 """
 
 import asyncio
@@ -24,12 +24,12 @@ class _Asker(asyncio.Protocol):
         self._transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        transport = cast("asyncio.Transport", transport)  # uvloop has a kind of its own
+        transport = cast("asyncio.Transport", transport)  # uvloop has a class of its own
         self._transport = transport
         transport.write(self.request)
 
     def data_received(self, data: bytes) -> None:
-        """Answers of less than a segment come whole, so each is told by its length alone."""
+        """Answers shorter than a segment arrive whole, so their length alone tells them apart."""
         if not self._missing:
             head, _, body = data.partition(b"\r\n\r\n")
             at = head.lower().find(b"content-length:")

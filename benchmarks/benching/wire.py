@@ -1,4 +1,4 @@
-"""HTTP/1.1 for servers that must not be what is measured: one loop, requests parsed by hand, answers in one write."""
+"""HTTP/1.1 for servers that must not be the bottleneck: one loop, requests parsed by hand, answers in one write."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -22,10 +22,10 @@ class Request:
     raw_head: bytes
     body: bytes
     came_at: float = 0.0
-    """For a handler that lets a request wait: when it came first."""
+    """For a handler that lets a request wait: when it first came."""
 
     def header(self, name: bytes) -> str | None:
-        """A header's value, None where it is not sent; `name` in lower case."""
+        """A header's value, None if it was not sent; `name` in lower case."""
         at = self.head.find(b"\r\n" + name + b":")
         if at < 0:
             return None
@@ -37,7 +37,7 @@ class Request:
 Answer = tuple[int, Mapping[str, str], bytes]
 """Status, headers and body."""
 Handler = Callable[[Request], Answer | None]
-"""Answers a request; None where it has no answer yet, as a queue that is waited for: it is asked again."""
+"""Answers a request; None if there is no answer yet, as from a queue that is still empty: it is asked again."""
 _AGAIN_S = 0.05
 
 
@@ -49,7 +49,7 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        transport = cast("asyncio.Transport", transport)  # uvloop has a kind of its own
+        transport = cast("asyncio.Transport", transport)  # uvloop has a class of its own
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
@@ -61,7 +61,7 @@ class _Connection(asyncio.Protocol):
             self._transport.write(b"".join(out))
 
     def _next(self) -> bytes | None:
-        """The answer to the next request that is here whole; None where there is none yet."""
+        """The answer to the next request that has arrived whole; None if there is none yet."""
         end = self._buffer.find(_END)
         if end < 0:
             return None
@@ -91,7 +91,7 @@ class _Connection(asyncio.Protocol):
         return self._written(answer)
 
     def _answer_late(self, request: Request) -> None:
-        """Ask again for an answer that was not there yet. Nobody sends two requests at once, so the order is kept."""
+        """Ask again for an answer that was not ready. No client sends two requests at once, so the order is kept."""
         answer = self._handler(request)
         if answer is None and not self._transport.is_closing():
             asyncio.get_running_loop().call_later(_AGAIN_S, self._answer_late, request)
@@ -111,7 +111,7 @@ class _Connection(asyncio.Protocol):
 
 
 def serve(handler: Handler, ready: Callable[[int], None], wait_s: Callable[[], float] = float) -> None:
-    """Serve on a free port of this machine until the process ends; `ready` is told the port.
+    """Serve on a free port of this machine until the process ends; `ready` is called with the port.
 
     Each answer is sent `wait_s` after its request was carried out.
     """

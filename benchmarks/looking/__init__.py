@@ -1,1 +1,1 @@
-"""When to look at a running generation: the real policy in virtual time beside what one would write by hand."""
+"""When to look at a running generation: the real policy in virtual time, and ones that people write by hand."""

@@ -1,4 +1,4 @@
-"""Simple policies that people write themselves: when each polls a generation, and how late it has the result."""
+"""Simple policies that people write themselves: when each polls a generation, and how late it gets the result."""
 
 import math
 from collections.abc import Callable
@@ -20,7 +20,7 @@ class Looked:
 
 
 Policy = Callable[[float, float], Looked]
-"""When to poll, given the time of the create on the wall clock and how many seconds the generation takes."""
+"""When to poll, given the time of the create by the wall clock and how many seconds the generation takes."""
 
 
 def loop(every_s: float) -> Policy:
@@ -45,7 +45,7 @@ def timer(every_s: float) -> Policy:
 
 
 def doubling(first_s: float, max_s: float) -> Policy:
-    """Exponential back-off from the create on, with the longest pause that is named."""
+    """Exponential back-off from the create on, up to a longest pause."""
 
     def looked(_: float, took_s: float) -> Looked:
         pause_s, at_s, looks = first_s, first_s, 1

@@ -38,7 +38,7 @@ def summary(looked: Sequence[Looked]) -> Summary:
 
 
 def is_beaten(name: str, rows: Mapping[str, Summary]) -> bool:
-    """Whether another row has its results sooner (by the median) and asks no more often."""
+    """Whether another row gets its results sooner (by the median) and polls no more often."""
     mine = rows[name]
     return any(
         one.looks <= mine.looks and one.lag_s <= mine.lag_s and (one.looks, one.lag_s) != (mine.looks, mine.lag_s)

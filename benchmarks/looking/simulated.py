@@ -17,17 +17,17 @@ _TICKS_QUEUE = {"BACKBURNER_TICKS_QUEUE_URL": "http://queues/ticks"}
 
 @dataclass
 class Simulation:
-    """Documents uploaded at the times that are given, and checked by so many ticks a minute, evenly spread."""
+    """Documents uploaded at the given times, and checked by a number of ticks a minute, evenly spaced."""
 
     documents: Sequence[tuple[float, float]]
     ticks_per_minute: int = 1
     ticks: int = 0
     tick_s: float = 0.0
-    """How long all ticks took together, without what their calls take."""
+    """How long all ticks took together, not counting their calls."""
     _ended_s: dict[str, float] = field(default_factory=dict)
 
     def run(self) -> list[Looked]:
-        """Live through it until every document has its result."""
+        """Run it until every document has its result."""
         system = System({**_UNLIMITED, **_TICKS_QUEUE, "BACKBURNER_TICKS_PER_MINUTE": str(self.ticks_per_minute)})
         system.world.hook = self._noted(system)
         system.run(self._lived(system))
@@ -35,7 +35,7 @@ class Simulation:
         looked = []
         for made in system.generator.made.values():
             ended_s = self._ended_s[_key(int(str(made.request["input"]).rpartition(" ")[2]))]
-            looked.append(Looked(made.plan.runs_s, made.told, ended_s - made.created_s - made.plan.runs_s))
+            looked.append(Looked(made.plan.runs_s, made.polls, ended_s - made.created_s - made.plan.runs_s))
         return looked
 
     async def _lived(self, system: System) -> None:

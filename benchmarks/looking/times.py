@@ -15,10 +15,10 @@ class Kind:
     median_s: float
     spread: float
     span_s: float
-    """The documents are uploaded within so many seconds."""
+    """The documents are uploaded within this many seconds."""
 
     def drawn(self, number: int, seed: int = 0) -> list[tuple[float, float]]:
-        """So many documents: when each is uploaded, in order, and how long its generation takes."""
+        """The given number of documents: when each is uploaded, in order, and how long its generation takes."""
         chance = random.Random(seed)  # noqa: S311 - the same documents in each run
         uploaded = sorted(chance.uniform(0, self.span_s) for _ in range(number))
         return [(at, self._took_s(chance)) for at in uploaded]

@@ -1,4 +1,4 @@
-"""What is used, by us and by others, and what it costs."""
+"""What we and others use, and what it costs."""
 
 import math
 from collections.abc import Mapping
@@ -11,17 +11,17 @@ DOCUMENTS = 1000
 SUBMIT_MB = CHECKER_MB = 1024
 """The functions' memory by default, in `template.yaml` and the Terraform."""
 _CORE_MB = 1769
-"""A function of so much memory has one processor core to itself (Lambda)."""
+"""A function with this much memory has a processor core to itself (Lambda)."""
 STORE_S, CREATE_S = 0.02, 1.0
-"""What is assumed of the cloud: how long a submit waits for a call of the store, and for a create."""
+"""What is assumed about the cloud: how long a submit waits for a call to the store, and for a create."""
 IDLE_READS, IDLE_LISTS, IDLE_CPU_S = 3, 1, 0.0022
 IDLE_WAIT_S = 1 / 5  # every fifth idle tick waits a second for messages
-"""What a tick with nothing to do asks of the store, one call after the other, and its processor time on a core."""
+"""A tick with nothing to do: its calls to the store, one after the other, and its processor time on a core."""
 TICKS_A_MONTH = 30 * 24 * 60
 POLLS_A_MINUTE = 5 * 60 / 20
-"""How often Lambda asks the ticks queue: five pollers (as few as two while little comes) that wait 20 s each time."""
+"""How often Lambda polls the ticks queue: five pollers (only two while little comes), each waiting 20 s."""
 _SMALL_GB, _SMALL_CALL_S = 0.25, 0.3
-"""A function of a few lines, as somebody would write it for a state machine."""
+"""A function of a few lines, as one would write it for a state machine."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ class Usage:
     transitions: float = 0.0
 
     def cost(self, prices: PriceList) -> float:
-        """What it costs, without anything that the list has no price for."""
+        """What it costs, leaving out everything for which the list has no price."""
         priced = (
             (self.store_writes, prices.store_write),
             (self.store_reads, prices.store_read),
@@ -50,7 +50,7 @@ class Usage:
 
 
 def ours(bench: Mapping[str, Any], *, looks: float, ticks: int, tick_s: float, checker_mb: int = CHECKER_MB) -> Usage:
-    """1,000 documents by what `bench.py` counted: submitted, looked at, collected, and the ticks of the simulation.
+    """1,000 documents, from what `bench.py` counted: submitted, looked at, collected; and the ticks of the simulation.
 
     A tick that waits asks both queues each second, and each tick lists the open records once.
     """
@@ -74,7 +74,7 @@ def ours(bench: Mapping[str, Any], *, looks: float, ticks: int, tick_s: float, c
 
 
 def submit_s(bench: Mapping[str, Any]) -> float:
-    """How long a submit takes: its processor time, and what it waits for store and provider."""
+    """How long a submit takes: its processor time, and its waiting for the store and the provider."""
     calls: Mapping[str, float] = bench["calls"]["submit"]["store"]
     return busy_s(bench, "submit", SUBMIT_MB) + CREATE_S + STORE_S * sum(calls.values())
 
@@ -89,7 +89,7 @@ def _slowed(cpu_s: float, memory_mb: int) -> float:
 
 
 def idle_month(checker_mb: int = CHECKER_MB) -> Usage:
-    """A deployment that has nothing to do: a tick each minute, which asks both queues at once and seldom waits."""
+    """A deployment with nothing to do: a tick each minute, which asks both queues at once and seldom waits."""
     return replace(_idle_ticks(TICKS_A_MONTH, checker_mb), schedules=TICKS_A_MONTH)
 
 
@@ -129,7 +129,7 @@ def by_hand() -> Usage:
 
 
 def small_vm(documents_a_month: float) -> float:
-    """The same script on a machine that is always on; dollars for 1,000 documents."""
+    """The same script on a machine that is always on: dollars for 1,000 documents."""
     return by_hand().cost(AWS) + SMALL_VM_MONTH.usd * DOCUMENTS / documents_a_month
 
 

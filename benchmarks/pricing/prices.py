@@ -1,4 +1,4 @@
-"""List prices without taxes, beyond what is free each month. AWS: us-east-1, except where it says otherwise."""
+"""List prices without taxes, beyond the monthly free tier. AWS: us-east-1, unless it says otherwise."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ _MONTH_H = 730.0
 
 @dataclass(frozen=True)
 class Price:
-    """So much for one unit. `told` is whose price it is and of when."""
+    """The price of one unit. `told` says whose price it is and as of when."""
 
     usd: float
     told: str
@@ -16,7 +16,7 @@ class Price:
 
 @dataclass(frozen=True, kw_only=True)
 class PriceList:
-    """One cloud's; None where no dated price was found, so that sums say what they leave out."""
+    """One cloud's prices; None if no dated price was found, so that sums say what they leave out."""
 
     name: str
     store_write: Price | None
@@ -25,7 +25,7 @@ class PriceList:
     function_call: Price
     function_gb_s: Price
     schedule: Price | None
-    """One start by a schedule; None where that is free."""
+    """One start by a schedule; None if that is free."""
 
 
 AWS = PriceList(

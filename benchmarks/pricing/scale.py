@@ -1,4 +1,4 @@
-"""What a month of so many documents needs, by what was measured: evenly spread over the month."""
+"""What a month with a given number of documents needs, from what was measured, if they are spread evenly over it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from pricing.bill import CHECKER_MB, DOCUMENTS, Usage, busy_s, submit_s
 
 _MONTH_S = 30 * 86_400.0
 _TICK_SHARE = 50 / 60
-"""How much of a minute a checker works."""
+"""How many seconds of a minute a checker works."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Month:
-    """Averages; `checkers` are schedules of a minute whose processor is busy all the while."""
+    """Averages; `checkers` are one-minute schedules whose processor is busy all the time."""
 
     documents: float
     per_second: float

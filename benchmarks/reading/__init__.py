@@ -1,1 +1,1 @@
-"""Documents read by the project beside independent readers; writes nothing."""
+"""Compares how the project and independent readers read documents; writes nothing."""

@@ -1,4 +1,4 @@
-"""How far two texts of one document agree: the words that one has, and whether they are in the same order."""
+"""How far two texts of one document agree: whether one has the other's words, and in the same order."""
 
 import re
 import unicodedata
@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 AGREES = 0.99
-"""Share of the other reader's words, and of those in the same order, from which two readings agree."""
+"""The share of the other reader's words, and of words in the same order, from which two readings agree."""
 _WORD = re.compile(r"\w+")
 _SHOWN = 8
 

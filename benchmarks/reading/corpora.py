@@ -1,4 +1,4 @@
-"""Documents of one size and of a small one in each format, made here: the same sentences in all of them."""
+"""Documents in each format, one of full size and a small one, made here from the same sentences."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ _LINE_MM = 6
 
 
 def paragraphs(sentence: str = _ORDER) -> Iterator[str]:
-    """Paragraphs without end, no two alike."""
+    """Endless paragraphs, no two alike."""
     n = 0
     while True:
         numbers = range(n, n + _SENTENCES_EACH)
@@ -29,7 +29,7 @@ def plain(count: int) -> bytes:
 
 
 def old(count: int) -> bytes:
-    """Russian text in the encoding of Windows, which nothing declares."""
+    """Russian text in Windows' encoding, which nothing declares."""
     return "\r\n\r\n".join(islice(paragraphs(_RUSSIAN), count)).encode("cp1251")
 
 
@@ -79,4 +79,4 @@ CORPORA: dict[str, tuple[str, Callable[[int], bytes], float]] = {
     "DOCX": ("orders.docx", docx, 0.2),
     "PDF": ("orders.pdf", pdf, 0.2),
 }
-"""A name for each, how it is made, and the share of the paragraphs that it has: some take long to make."""
+"""The name of each, how it is made, and its share of the paragraphs, since some take long to make."""

@@ -1,4 +1,4 @@
-"""Readers that share no code with the project's own: whatever is installed on this machine is asked."""
+"""Readers that share no code with the project's own: those that are installed on this machine."""
 
 import io
 import shutil
@@ -24,7 +24,7 @@ _OPEN_PIECES = frozenset({"span", "a", "s", "tab", "line-break", "note"})
 
 @dataclass(frozen=True)
 class Reader:
-    """Reads documents by their suffix. `program` must be on the PATH, `package` is where Debian has it."""
+    """Reads documents by their suffix. `program` must be on the PATH; `package` is the Debian package that has it."""
 
     name: str
     suffixes: frozenset[str]
@@ -34,7 +34,7 @@ class Reader:
 
     @property
     def is_here(self) -> bool:
-        """Whether it can be asked on this machine."""
+        """Whether this machine has it."""
         return self.program is None or shutil.which(self.program) is not None
 
 
@@ -57,7 +57,7 @@ def _pandoc(path: Path) -> str:
 
 
 def _libreoffice(path: Path) -> str:
-    """By way of a PDF for slides and sheets, as text for the rest."""
+    """Through a PDF for slides and sheets, as text for the rest."""
     with tempfile.TemporaryDirectory() as folder:
         target = "pdf" if path.suffix.lower() in _BY_WAY_OF_PDF else "txt:Text (encoded):UTF8"
         profile = f"-env:UserInstallation=file://{folder}/profile"
@@ -105,7 +105,7 @@ def _mail_walk(path: Path) -> str:
 
 
 def _plain(path: Path) -> str:
-    """Unicode only: of other encodings this reader has no opinion."""
+    """Unicode only: this reader has no opinion on other encodings."""
     return path.read_bytes().decode("utf-8-sig")
 
 

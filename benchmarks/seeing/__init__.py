@@ -1,1 +1,1 @@
-"""A real reader in the place of a model that sees, and scans whose words are known."""
+"""A real reader in place of a model that sees, and scans whose words are known."""

@@ -1,4 +1,4 @@
-"""Scans and pictures in which every word is known: print of a size, as scanners, phones and faxes leave it."""
+"""Scans and pictures in which every word is known: print of known size, as scanners, phones and faxes leave it."""
 
 import io
 import random
@@ -32,7 +32,7 @@ class Scan:
 
 
 def page(seed: int, points: float = 11, columns: int = 1, lines: int = _LINES) -> tuple[Image.Image, str]:
-    """A page of running words, with a number now and then, and these words."""
+    """A page of running words, with a number now and then, and its list of words."""
     image, chosen = Image.new("L", A4, 252), random.Random(seed)  # noqa: S311 - the same words in every run
     draw, font = ImageDraw.Draw(image), ImageFont.load_default(size=points * DPI / 72)
     width, words = (A4[0] - _MARGIN * (columns + 1)) // columns, list[str]()

@@ -40,7 +40,7 @@ def read(picture: bytes) -> str:
 
 
 def answered(given: str | list[dict[str, Any]]) -> str:
-    """What is answered to an input."""
+    """The answer to an input."""
     if isinstance(given, str):
         return given
     return "\n".join(_of_part(part) for item in given for part in item["content"])
@@ -67,7 +67,7 @@ class Model:
         return self._told(name)
 
     async def retrieve(self, request: Request) -> Response:
-        """The answer, once it is there."""
+        """The answer, once it is ready."""
         return self._told(request.path_params["name"])
 
     async def delete(self, request: Request) -> Response:

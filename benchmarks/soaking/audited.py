@@ -1,4 +1,4 @@
-"""The product's own audit, of the bucket that the soak leaves behind."""
+"""The product's own audit of the bucket that the soak leaves behind."""
 
 import contextlib
 import os
@@ -14,8 +14,8 @@ from soaking.poison import Stray
 def audited(environment: Mapping[str, str], strays: Iterable[Stray]) -> tuple[str, list[str]]:
     """What the audit counts, and what it finds wrong. No document is too young for it here.
 
-    It must name the strays, and nothing else. Lines of the journal die with the tick that was to write them: they may
-    be missing, until a repair rebuilds them.
+    It must name the strays, and nothing else. Journal lines are lost with the tick that was to write them: they may
+    be missing until a repair rebuilds them.
     """
     os.environ.update(environment)
     for module in (audit, findings):
@@ -47,5 +47,5 @@ def audited(environment: Mapping[str, str], strays: Iterable[Stray]) -> tuple[st
     if report.objects != report.waiting + report.running + report.done + report.failed:
         wrong.append("audit: the books do not balance")
     ended = f"{report.done} done + {report.failed} failed"
-    died = f"{rebuilt} lines of the journal died with their ticks and were rebuilt"
+    died = f"{rebuilt} journal lines were lost with their ticks and rebuilt"
     return f"{counted} + {ended}; {len(named)} unreadable; {died}", wrong

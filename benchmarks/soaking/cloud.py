@@ -20,7 +20,7 @@ from botocore.config import Config
 REGION = "us-east-1"
 BUCKET = "soak"
 VISIBILITY_S = 30
-"""A soak's: what died in hand comes back soon."""
+"""For a soak: what a killed process held comes back soon."""
 _START_LIMIT_S = 60
 _GUEST = """
 import os, runpy, shutil, signal, sys, threading
@@ -39,7 +39,7 @@ runpy.run_module("hypercorn", run_name="__main__")
 
 @dataclass(frozen=True, kw_only=True)
 class Cloud:
-    """A bucket and three queues. `environment` leads a handler to them."""
+    """A bucket and three queues. `environment` points a handler to them."""
 
     s3: Any
     sqs: Any
@@ -53,7 +53,7 @@ class Cloud:
         return etag.strip('"')
 
     def get(self, key: str) -> bytes | None:
-        """An object's bytes, None where there is none."""
+        """An object's bytes, or None if there is none."""
         try:
             body: bytes = self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
         except self.s3.exceptions.NoSuchKey:
@@ -121,7 +121,7 @@ def _server_environment(folder: str, port: int) -> dict[str, str]:
 
 
 def _wait_for(endpoint: str) -> None:
-    """One request that is answered when the server is up: the socket is open already."""
+    """Send one request, which is answered when the server is up: the socket is open already."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         opener.open(f"{endpoint}/_ministack/health", timeout=_START_LIMIT_S).close()

@@ -27,7 +27,7 @@ PASSING = (
         "retrieve-slow:1",
     ),
 )
-"""Behaviours that end: the document is done in spite of them."""
+"""Behaviours that pass: the document is done in spite of them."""
 LASTING = {
     "incomplete-content-filter": Reason.CONTENT_FILTER,
     "incomplete-max-tokens": Reason.OUTPUT_TRUNCATED,
@@ -48,7 +48,7 @@ _PLACES = ("Veldt", "Ostrava", "Kerch", "Lübeck", "Выборг", "大阪")
 
 @dataclass
 class Document:
-    """One key of the inbox. `version` counts what was put there, `etag` is the last one's."""
+    """One key of the inbox. `version` counts what was put there; `etag` is the last version's."""
 
     key: str
     behaviour: str
@@ -72,7 +72,7 @@ class Document:
         return True
 
     def wrong(self, record: Mapping[str, Any], bodies: Mapping[str, bytes | None]) -> str:
-        """What is not as it must be, of how it ended; "" if nothing is."""
+        """What is wrong with how it ended; "" if nothing is."""
         if record.get("reason") != LASTING.get(self.behaviour):
             return f"ended with {record.get('reason')}"
         is_done = self.behaviour not in LASTING
@@ -84,7 +84,7 @@ class Document:
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """What may be at its place below `results/`."""
+        """What may be in its place below `results/`."""
         place = output_location(self.key)
         return place.run_record_key, place.result_key("md")
 
@@ -104,7 +104,7 @@ def folder_of(behaviour: str) -> str:
 
 
 def planned(jobs: int, chance: random.Random) -> list[Document]:
-    """So many documents, every behaviour among them, in any order."""
+    """The given number of documents, with every behaviour among them, in any order."""
     behaviours = [GOOD] * jobs
     for index in range(jobs):
         roll = chance.random()
@@ -117,5 +117,5 @@ def planned(jobs: int, chance: random.Random) -> list[Document]:
 
 
 def document_of(behaviour: str, number: int) -> Document:
-    """A document of a behaviour."""
+    """A document with a behaviour."""
     return Document(f"inbox/{folder_of(behaviour)}/report {number:05}.txt", behaviour)

@@ -1,4 +1,4 @@
-"""The soak's course: uploads, events, ticks, deaths and an outage on one timeline; then peace until all is at rest."""
+"""The soak's course: uploads, events, ticks, deaths and an outage on one timeline; then quiet until all is at rest."""
 
 import heapq
 import itertools
@@ -26,15 +26,15 @@ ROOT = Path(__file__).parents[2]
 TIMER = json.loads((ROOT / "events/aws/eventbridge-schedule.json").read_text())
 _S3_PUT = (ROOT / "events/aws/s3-put.json").read_text()
 MAX_OPEN = 300
-"""Documents are uploaded while fewer jobs than this are open, those included whose event waits for a worker."""
+"""Documents are uploaded while fewer jobs than this are open, including those whose event waits for a worker."""
 TICK_S = 5.0
 OUTAGE_S = 60.0
 _OUTAGE_AT_S = 20.0
 _TELL_EVERY_S = 10.0
 _SWEEP_EVERY_S = "5"
-"""At the end, where two sweeps are waited for."""
+"""At the end, when it waits for two sweeps."""
 _DELIVERIES = 3
-_STRAY, _STRAY_EVERY = "object that is none of ours", 100
+_STRAY, _STRAY_EVERY = "object that is not ours", 100
 _LOST, _DUPLICATED, _LATE, _OVERWRITTEN = 0.02, 0.12, 0.08, 0.05
 
 
@@ -59,7 +59,7 @@ class Driver:
     noted: dict[tuple[str, int], Any] = field(default_factory=dict)
     uploaded: int = 0
     strays: dict[str, Stray] = field(default_factory=dict)
-    """What was put where it does not belong, by key."""
+    """Objects that were put where they do not belong, by key."""
     handled: Counter[str] = field(default_factory=Counter)
     _timeline: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
     _events: list[tuple[float, int, str, int]] = field(default_factory=list)
@@ -69,7 +69,7 @@ class Driver:
     _told_at: float = 0.0
 
     def run(self, minutes: float) -> None:
-        """Upload everything, or what `minutes` allow, with everything that goes wrong; then come to rest."""
+        """Upload everything, or what `minutes` allow, while everything goes wrong; then come to rest."""
         began = time.monotonic()
         end, least = began + minutes * 60, began + _OUTAGE_AT_S + OUTAGE_S
         self._at(0, self._upload_some)
@@ -88,7 +88,7 @@ class Driver:
             worker.end()
 
     def state(self) -> Any:
-        """What the provider knows."""
+        """What the provider reports."""
         with urllib.request.urlopen(f"{self.control_url}/state") as answer:  # noqa: S310 - our own server
             return json.load(answer)
 
@@ -108,7 +108,7 @@ class Driver:
                 self._hear(next(worker for worker in self.workers if worker.pipe is pipe))
 
     def _employ(self) -> None:
-        """Half of the workers tick all the time, so ticks overlap; the others take what events are due."""
+        """Half of the workers tick all the time, so ticks overlap; the others take the events that are due."""
         for index, worker in enumerate(self.workers):
             if worker.job:
                 continue
@@ -175,12 +175,12 @@ class Driver:
         heapq.heappush(self._events, (time.monotonic() + seconds, next(self._order), key, tries))
 
     def _again(self, function: str, event: Any, tries: int) -> None:
-        """A cloud delivers an event again that failed, but not for ever."""
+        """A cloud delivers an event again if it failed, but not for ever."""
         if function == "submit" and tries > 1:
             self._deliver(event["key"], 2, tries - 1)
 
     def _overwrite(self, document: Document) -> None:
-        """A new version. What is at its output location is noted, now and once what is under way must have ended."""
+        """Upload a new version. Its output location is noted, now and once what is under way must have ended."""
         self.injected["document overwritten"] += 1
         self._put(document)
         self._note(document)
@@ -207,7 +207,7 @@ class Driver:
             self._again(*job)
 
     def _outage(self, mode: str) -> None:
-        """A minute, the first half refused, the second half silent."""
+        """An outage of a minute: refusals in the first half, silence in the second."""
         if self._peace:
             return
         self.say(f"outage: {mode}")
@@ -227,7 +227,7 @@ class Driver:
             memory = f"{resident_mb(os.getpid()):.0f} MB here, {worker:.0f} in the largest worker"
             self.say(
                 f"{self.uploaded} uploaded, {self._open} open, {len(self._events)} events to come, "
-                f"{self.injected.total()} blows, {memory}, {resident_mb(self.cloud.pid):.0f} in the cloud"
+                f"{self.injected.total()} faults injected, {memory}, {resident_mb(self.cloud.pid):.0f} in the cloud"
             )
         self._at(3, self._look)
 
@@ -236,7 +236,7 @@ class Driver:
     def _come_to_rest(self, limit_s: float = 900) -> None:
         """Ticks and sweeps until nothing is left, every document has a record, and two more sweeps are over.
 
-        Raises `StuckError` where that does not come.
+        Raises `StuckError` if that does not happen.
         """
         end = time.monotonic() + limit_s
         self._wait_until(self._is_at_rest, end)
@@ -250,7 +250,7 @@ class Driver:
             raise StuckError(f"not at rest after {limit_s:g} s")
 
     def _wait_until(self, holds: Callable[[], bool], end: float) -> None:
-        """Go on until something holds, asked once a second, or time is up."""
+        """Go on until a condition holds, checked once a second, or time is up."""
         answers = [False]
 
         def ask() -> None:
@@ -283,7 +283,7 @@ class Driver:
 
 
 def event_of(key: str) -> Any:
-    """The notification of an upload; `key` beside it, as it is."""
+    """The notification of an upload; beside it `key`, as it is."""
     event = json.loads(_S3_PUT)
     event["Records"][0]["s3"]["bucket"]["name"] = BUCKET
     event["Records"][0]["s3"]["object"]["key"] = quote_plus(key, safe="/")

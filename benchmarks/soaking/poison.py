@@ -1,6 +1,6 @@
 """Poison: odd answers, batches with odd lines, huge files, and objects that nobody can read.
 
-Each of it must end as its class says, and nobody else may notice.
+Each must end as its class says, and must not affect anything else.
 """
 
 import itertools
@@ -28,7 +28,7 @@ Bodies = Mapping[str, bytes | None]
 
 
 class Poison(Document):
-    """A document that keeps its first version: what became of an earlier one would be known of no more."""
+    """A document that keeps its first version, since nothing would show what became of an earlier one."""
 
     @property
     def changes(self) -> bool:
@@ -37,7 +37,7 @@ class Poison(Document):
 
 
 class TooLarge(Poison):
-    """A text beyond what is read at all."""
+    """A text that is too large to be read at all."""
 
     def rewrite(self) -> str:
         """Not kept here."""
@@ -45,13 +45,13 @@ class TooLarge(Poison):
         return "grain " * (_TOO_LARGE_BYTES // 6)
 
     def wrong(self, record: Mapping[str, Any], _: Bodies) -> str:
-        """It fails, and nothing was asked for it."""
+        """It fails, and no generation was started for it."""
         ended = (record.get("reason"), len(record["responses"]))
         return "" if ended == (Reason.DOCUMENT_TOO_LARGE, 0) else f"ended with {ended}"
 
 
 class Massive(Poison):
-    """A text beyond any window."""
+    """A text larger than any window."""
 
     def rewrite(self) -> str:
         """Not kept here."""
@@ -79,7 +79,7 @@ class Line:
 
 
 class Batch(Poison):
-    """A batch, half of whose lines are odd."""
+    """A batch in which half of the lines are odd."""
 
     def rewrite(self) -> str:
         """Good and odd lines in turn."""
@@ -111,7 +111,7 @@ class Batch(Poison):
 
 
 def _lines(key: str) -> Iterator[Line]:
-    """Lines without end: a good one before each bad one."""
+    """Endless lines: a good one before each bad one."""
     models = itertools.cycle(["stand-in", *(f"stand-in/{name}" for name in ODD[:5])])
     for number, (code, odd) in zip(itertools.count(1), itertools.cycle(_BAD), strict=False):
         name, text = f"{key} {number}", f"Order {number} of {key}: {number * 7} barrels of herring for Veldt."
@@ -128,7 +128,7 @@ def _bodied(**more: Any) -> Callable[[dict[str, Any]], str]:
 
 
 def _nested(depth: int) -> Callable[[dict[str, Any]], str]:
-    """Without an encoder, which gives up at such depths itself."""
+    """Nested JSON written without an encoder, which would itself give up at such depths."""
     inner = "[" * depth + "]" * depth
     return lambda line: json.dumps(_with_input(line, "…")).replace('"\\u2026"', inner)
 
@@ -160,7 +160,7 @@ _BAD: tuple[tuple[str, Callable[[dict[str, Any]], str]], ...] = (
 def poisoned(
     documents: Sequence[Document], chance: random.Random, *, batches: int = 0, massive: int = 0
 ) -> list[Document]:
-    """The documents, three of a hundred replaced by poison, and as many more by batches and massive documents."""
+    """The documents: three in a hundred become poison, and the given numbers batches and massive documents."""
     found = list(documents)
     poison = len(found) * PER_HUNDRED // 100
     few = min(_MAX_HUGE, 1 + len(found) // 1000)
@@ -184,7 +184,7 @@ def _poison(kind: str, number: int) -> Document:
 
 @dataclass(frozen=True)
 class Stray:
-    """An object that does not belong where it is; `named` if the audit must name it."""
+    """An object that does not belong where it is; `named` says whether the audit must name it."""
 
     key: str
     text: str

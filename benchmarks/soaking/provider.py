@@ -14,7 +14,7 @@ from support import forks
 
 TIMING = Timing(queued_s=0.3, running_s=1.0, per_1000_tokens_s=0, slow_s=2.0, drip_every_s=0.001)
 _CONTEXT_TOKENS = 4_000_000
-"""Holds a text of 20 MB that the product has cut, and would hold more."""
+"""More than enough for a text of 20 MB, which the product cuts all the same."""
 _CREATE = "POST /v1/responses"
 _BAD_REQUEST, _SERVER_ERROR = 400, 500
 _STARTED_NOTHING = (501, 503)
@@ -22,7 +22,7 @@ _STARTED_NOTHING = (501, 503)
 
 @contextlib.contextmanager
 def running_provider() -> Iterator[tuple[str, str]]:
-    """Run it in a process of its own while the block runs: its address for the SDK, and the one for `/state`."""
+    """Run it in a process of its own while the block runs; yields its address for the SDK, and the one for `/state`."""
     ours, theirs = Pipe()
     process = forks.fork(main, theirs)
     theirs.close()
@@ -43,7 +43,7 @@ def main(to_parent: Connection) -> None:
 
 
 class CountingStandIn(StandIn):
-    """`faults` by kind, and in `ambiguous` the creates after which nobody can tell whether anything was started."""
+    """`faults` by kind; `ambiguous` counts creates after which nobody can tell whether anything was started."""
 
     def reset(self) -> None:
         """Forget everything."""

@@ -1,4 +1,4 @@
-"""The soak's own check against the truth: what is in the bucket, held against documents and provider."""
+"""The soak's own check: what is in the bucket, compared with the documents and the provider."""
 
 import json
 from collections import Counter, defaultdict
@@ -38,7 +38,7 @@ class Truth:
     strays: Container[str] = ()
 
     def check(self) -> Findings:
-        """Hold everything against everything."""
+        """Compare the bucket with the documents and the provider."""
         found = Findings(generations=len(self.provider["generations"]))
         with ThreadPoolExecutor(8) as threads:
             bodies = dict(threads.map(lambda key: (key, self.cloud.get(key)), self._keys()))
@@ -66,7 +66,7 @@ class Truth:
         record = run or error
         if record is None or record["source"]["etag"] != document.etag or (run and error):
             found.ends["lost"] += 1
-            found.problems.append(f"lost: {document.key}, {_state(run)} and {_state(error)} stand there")
+            found.problems.append(f"lost: {document.key}, {_state(run)} and {_state(error)} are there")
             return
         found.ends["done" if run else f"failed: {record['reason']}"] += 1
         if run and results.get(run["result_key"]) != run["result_etag"]:
@@ -74,10 +74,10 @@ class Truth:
         if document.behaviour in poison.KINDS:
             found.ends[f"poison: {folder_of(document.behaviour)}, {record['state']}"] += 1
         if wrong := document.wrong(record, bodies):
-            found.problems.append(f"not as it must end: {document.key}, {wrong}")
+            found.problems.append(f"did not end as it must: {document.key}, {wrong}")
 
     def _orphans(self, committed: list[Any], lines: set[str], found: Findings) -> None:
-        """For each job, more generations than the records know of only where they are counted.
+        """A job may have more generations than the records know only if they are counted.
 
         A document's parts are jobs of their own. Those of batches count as one: a line need not name its job.
         """

@@ -1,4 +1,4 @@
-"""The real handlers in worker processes that keep warm, as a cloud's environments do, until somebody kills them.
+"""The real handlers in worker processes that stay warm, like a cloud's environments, until they are killed.
 
 Each worker reports, through memory that outlives it, how many submits, takeovers and lines of batches it has under way:
 only those can have a create under way when it dies, so their number bounds what a death may cost.
@@ -22,7 +22,7 @@ UNDER_WAY, RAISED, OVERLONG = range(3)
 _WORD = struct.Struct("q")
 _ROW = 3 * _WORD.size
 OLD_ENOUGH_S = 20.0
-"""An upload without a record is swept up after this, not after a quarter of an hour: a soak lasts minutes."""
+"""The sweep finds an upload without a record after this long, not after a quarter of an hour: a soak lasts minutes."""
 
 
 class Gauges:
@@ -64,12 +64,12 @@ class Worker:
         theirs.close()
 
     def invoke(self, function: str, event: Any, tries: int, seconds: float = 1.0) -> None:
-        """Begin an invocation; its end is read from `pipe`."""
+        """Begin an invocation; its outcome is read from `pipe`."""
         self.job = (function, event, tries)
         self.pipe.send((function, event, seconds))
 
     def kill(self) -> int:
-        """Kill the process and start the next; how many creates may have been under way."""
+        """Kill the process and start the next; returns how many creates may have been under way."""
         self.end()
         under_way = self._gauges.read(self.row, UNDER_WAY)
         self._gauges.add(self.row, UNDER_WAY, -under_way)
@@ -89,7 +89,7 @@ class Worker:
 
 
 def resident_mb(pid: int) -> float:
-    """A process's resident memory; 0 where the system does not say."""
+    """A process's resident memory; 0 if the system does not report it."""
     try:
         with open(f"/proc/{pid}/statm") as file:  # noqa: PTH123
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
@@ -103,7 +103,7 @@ def new_gauges(rows: int) -> Gauges:
 
 
 def _serve(pipe: Connection, environment: dict[str, str], log: str, gauges_at: tuple[str, int], row: int) -> None:
-    """What a worker process does: one invocation after the other, until its parent is gone."""
+    """What a worker process does: one invocation after another, until its parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     forks.enter(environment, log)
     _instrument(Gauges(*gauges_at), row, float(environment["BACKBURNER_LEASE_S"]))

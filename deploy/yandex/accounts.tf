@@ -1,5 +1,5 @@
 locals {
-  # Message Queue knows roles on folders only. Submit receives from no queue.
+  # Message Queue has roles only for whole folders. Submit receives from no queue.
   folder_roles = merge(
     {
       "submit ymq.writer"  = { account = "submit", role = "ymq.writer" }
@@ -28,8 +28,8 @@ resource "yandex_resourcemanager_folder_iam_member" "function" {
   member    = "serviceAccount:${yandex_iam_service_account.function[each.value.account].id}"
 }
 
-# Object Storage and Message Queue take static keys only. These go from IAM to Lockbox and into the functions; neither the
-# state nor anybody's terminal sees them.
+# Object Storage and Message Queue take only static keys. These go from IAM to Lockbox and into the functions, and appear
+# neither in the state nor on anybody's terminal.
 resource "yandex_lockbox_secret" "keys" {
   for_each    = yandex_iam_service_account.function
   name        = "${each.value.name}-keys"

@@ -10,7 +10,7 @@ locals {
     }
   }
 
-  # All of it, with the secrets, must fit into 4 KB: tests/yandex/test_terraform.py counts the worst case.
+  # All of it, with the secrets, must fit into 4 KB: tests/yandex/test_terraform.py adds up the worst case.
   settings = {
     AWS_ENDPOINT_URL_S3           = "https://storage.yandexcloud.net"
     AWS_ENDPOINT_URL_SQS          = "https://message-queue.api.cloud.yandex.net"
@@ -63,7 +63,7 @@ resource "yandex_function" "function" {
   execution_timeout  = "100"
   service_account_id = yandex_iam_service_account.function[each.key].id
   user_hash          = filesha256(var.package)
-  # How much memory there is, under the name by which Lambda tells it.
+  # How much memory there is, under the name that Lambda uses for it.
   environment = merge(local.environment, { AWS_LAMBDA_FUNCTION_MEMORY_SIZE = tostring(each.value.memory) })
 
   content {
@@ -94,7 +94,7 @@ resource "yandex_function" "function" {
     }
   }
 
-  # Submit only notes down what has ended; the checker tells it.
+  # Submit only records what has ended; the checker sends the notifications.
   dynamic "secrets" {
     for_each = var.notify_webhook_secret == null || each.key != "checker" ? [] : [var.notify_webhook_secret]
     content {

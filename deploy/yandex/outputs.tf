@@ -4,7 +4,7 @@ output "bucket" {
 }
 
 output "environment" {
-  description = "The functions' environment, without secrets: what the operator's commands read (docs/runbook.md)."
+  description = "The functions' environment, without secrets, for the operator's commands (docs/runbook.md)."
   value       = local.environment
 }
 

@@ -1,5 +1,5 @@
 locals {
-  # Waiting is not failing: a message is replaced long before it was received so often.
+  # Waiting is not failing: a message is replaced long before it has been received that often.
   redrive = jsonencode({ deadLetterTargetArn = yandex_message_queue.dead.arn, maxReceiveCount = 1000 })
 }
 

@@ -1,5 +1,5 @@
 # A bucket with documents in it outlives `terraform destroy`: the service does not delete one that is not empty.
-# An ETag must stay the digest of its bytes, a job's id is made of it: so no encryption with a key of KMS.
+# No encryption with a KMS key: an ETag must stay the digest of its object's bytes, because a job's id is made from it.
 resource "yandex_storage_bucket" "documents" {
   bucket    = var.bucket
   folder_id = var.folder_id
@@ -61,14 +61,14 @@ resource "yandex_storage_bucket" "documents" {
   }
 }
 
-# The role lets a function's key in; what it may do there, and that it may never write inbox/, says the policy.
+# The role admits a function's key; the policy says what it may do there, and that it may never write inbox/.
 resource "yandex_storage_bucket_iam_binding" "functions" {
   bucket  = yandex_storage_bucket.documents.bucket
   role    = "storage.editor"
   members = [for account in yandex_iam_service_account.function : "serviceAccount:${account.id}"]
 }
 
-# What no statement allows is denied, to the owner as well. "Principal: *" would let in the whole world.
+# What no statement allows is denied, even to the owner. "Principal: *" would let in the whole world.
 resource "yandex_storage_bucket_policy" "documents" {
   bucket = yandex_storage_bucket.documents.bucket
   policy = templatefile("${path.module}/bucket-policy.json.tftpl", {

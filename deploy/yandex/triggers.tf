@@ -1,4 +1,4 @@
-# A call that fails in every try leaves its event in the dead-letter queue; the next sweep finds the document all the same.
+# An event whose last try has failed goes to the dead-letter queue; the next sweep finds the document all the same.
 resource "yandex_function_trigger" "uploads" {
   name        = "${var.name}-uploads"
   description = "Uploads to inbox/"

@@ -12,7 +12,7 @@ variable "folder_id" {
 variable "name" {
   type        = string
   default     = "backburner"
-  description = "Beginning of the names of all that is created."
+  description = "Prefix of the names of everything that is created."
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{1,30}[a-z0-9]$", var.name))
     error_message = "3 to 32 lower-case letters, digits and hyphens, beginning with a letter."
@@ -21,7 +21,7 @@ variable "name" {
 
 variable "bucket" {
   type        = string
-  description = "Name of the bucket; no other in all of Yandex Cloud may have it."
+  description = "Name of the bucket; it must be unique in all of Yandex Cloud."
   validation {
     condition     = can(regex("^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$", var.bucket))
     error_message = "3 to 63 lower-case letters, digits and hyphens."
@@ -30,7 +30,7 @@ variable "bucket" {
 
 variable "bucket_users" {
   type        = list(string)
-  description = "Ids of the users and service accounts that may do everything in the bucket: who uploads and reads, and who applies this. Nobody else comes in."
+  description = "Ids of the users and service accounts that may do everything in the bucket: those who upload and read, and whoever applies this. Nobody else has access."
   validation {
     condition     = length(var.bucket_users) > 0 && length(var.bucket_users) <= 100 && alltrue([for id in var.bucket_users : can(regex("^[a-z0-9]{20}$", id))])
     error_message = "1 to 100 ids of 20 lower-case letters and digits each; without your own you would lock yourself out."
@@ -42,7 +42,7 @@ variable "bucket_users" {
 variable "provider_profile" {
   type        = string
   default     = "yandex"
-  description = "Which profile of quirks applies (BACKBURNER_PROVIDER)."
+  description = "Which provider profile applies (BACKBURNER_PROVIDER)."
   validation {
     condition     = contains(["yandex", "openai", "azure", "vllm", "generic"], var.provider_profile)
     error_message = "One of yandex, openai, azure, vllm, generic."
@@ -62,7 +62,7 @@ variable "base_url" {
 variable "project_id" {
   type        = string
   default     = null
-  description = "Project (OPENAI_PROJECT_ID); null is this folder with Yandex AI Studio and none elsewhere."
+  description = "Project (OPENAI_PROJECT_ID); null means this folder with Yandex AI Studio, and none elsewhere."
   validation {
     condition     = var.project_id == null || can(regex("^[A-Za-z0-9._-]{1,128}$", var.project_id))
     error_message = "At most 128 letters, digits, dots, underscores and hyphens, or null."
@@ -71,7 +71,7 @@ variable "project_id" {
 
 variable "model" {
   type        = string
-  description = "Model of recipes that name none, e.g. yandexgpt/latest (BACKBURNER_MODEL)."
+  description = "Model for recipes that name none, e.g. yandexgpt/latest (BACKBURNER_MODEL)."
   validation {
     condition     = can(regex("^[^[:space:]]{1,256}$", var.model))
     error_message = "1 to 256 characters without spaces."
@@ -85,7 +85,7 @@ variable "provider_key" {
     key        = string
   })
   default     = null
-  description = "Entry of a Lockbox secret that holds the provider's key; null with Yandex AI Studio, where the functions' own IAM token serves."
+  description = "Entry of a Lockbox secret that holds the provider's key; null with Yandex AI Studio, which takes the functions' own IAM token."
   validation {
     condition     = var.provider_profile == "yandex" || var.provider_key != null
     error_message = "Only Yandex AI Studio takes an IAM token: name the Lockbox secret that holds the key."
@@ -97,7 +97,7 @@ variable "provider_key" {
 variable "max_in_flight" {
   type        = number
   default     = 1000
-  description = "Generations under way at the provider at any time (BACKBURNER_MAX_IN_FLIGHT)."
+  description = "Most generations under way at the provider at any time (BACKBURNER_MAX_IN_FLIGHT)."
   validation {
     condition     = var.max_in_flight >= 1 && var.max_in_flight <= 100000
     error_message = "1 to 100000."
@@ -107,7 +107,7 @@ variable "max_in_flight" {
 variable "submits_per_minute" {
   type        = number
   default     = null
-  description = "Generations started per minute, over both functions (BACKBURNER_SUBMITS_PER_MINUTE); null is the profile's: 83 with Yandex AI Studio, within its 5,000 an hour."
+  description = "Most generations started per minute, by both functions together (BACKBURNER_SUBMITS_PER_MINUTE); null means the profile's: 83 with Yandex AI Studio, within its 5,000 an hour."
   validation {
     condition     = var.submits_per_minute == null ? true : var.submits_per_minute >= 1 && var.submits_per_minute <= 60000
     error_message = "1 to 60000, or null."
@@ -117,7 +117,7 @@ variable "submits_per_minute" {
 variable "polls_per_second" {
   type        = number
   default     = null
-  description = "Results asked for per second (BACKBURNER_POLLS_PER_SECOND); null is the profile's: 50."
+  description = "Most polls of generations per second (BACKBURNER_POLLS_PER_SECOND); null means the profile's: 50."
   validation {
     condition     = var.polls_per_second == null ? true : var.polls_per_second >= 1 && var.polls_per_second <= 1000
     error_message = "1 to 1000, or null."
@@ -137,7 +137,7 @@ variable "ticks_per_minute" {
 variable "daily_tokens" {
   type        = number
   default     = null
-  description = "Tokens that may be spent in a day (BACKBURNER_DAILY_TOKENS); null is no limit."
+  description = "Tokens that may be spent in a day (BACKBURNER_DAILY_TOKENS); null means no limit."
   validation {
     condition     = var.daily_tokens == null ? true : var.daily_tokens >= 1 && var.daily_tokens < 1000000000000
     error_message = "A number above 0, or null."
@@ -147,7 +147,7 @@ variable "daily_tokens" {
 variable "daily_cost" {
   type        = number
   default     = null
-  description = "Cost that a day may come to, in the currency of the recipes' prices (BACKBURNER_DAILY_COST); null is no limit."
+  description = "Cost that may be spent in a day, in the currency of the recipes' prices (BACKBURNER_DAILY_COST); null means no limit."
   validation {
     condition     = var.daily_cost == null ? true : var.daily_cost > 0 && var.daily_cost < 1000000000
     error_message = "A number above 0, or null."
@@ -169,7 +169,7 @@ variable "deadline_s" {
 variable "lease_s" {
   type        = number
   default     = 120
-  description = "How long the claim on a job may be silent before another takes it over (BACKBURNER_LEASE_S)."
+  description = "How long a claimed job may show no progress before another process takes it over (BACKBURNER_LEASE_S)."
   validation {
     condition     = var.lease_s > 100 && var.lease_s <= 900
     error_message = "Longer than a function may run (100 s) and at most a queue's longest delay (900 s)."
@@ -187,7 +187,7 @@ variable "sweep_every_s" {
 }
 
 variable "line_parameters" {
-  description = "Parameters that lines of a batch may bring beside the usual ones, as \"tools, tool_choice\" (BACKBURNER_LINE_PARAMETERS)."
+  description = "Parameters that the lines of a batch may set beyond the usual ones, e.g. \"tools, tool_choice\" (BACKBURNER_LINE_PARAMETERS)."
   type        = string
   default     = null
   validation {
@@ -199,7 +199,7 @@ variable "line_parameters" {
 variable "vision_models" {
   type        = string
   default     = null
-  description = "Models that see pictures, as gemma-3-27b-it,qwen3-vl; * for every model, -NAME for one that does not see (BACKBURNER_VISION_MODELS)."
+  description = "Models that see pictures, e.g. gemma-3-27b-it,qwen3-vl; * for every model, -NAME for one that does not see (BACKBURNER_VISION_MODELS)."
   validation {
     condition     = var.vision_models == null || can(regex("^[^\"\\\\\\s=]{1,128}$", var.vision_models))
     error_message = "Names of models, separated by commas without spaces, up to 128 characters."
@@ -209,7 +209,7 @@ variable "vision_models" {
 variable "context_tokens" {
   type        = string
   default     = null
-  description = "Context windows of models that are not known, as 32768 or my-model=32768, other=131072 (BACKBURNER_CONTEXT_TOKENS)."
+  description = "Context windows of models, e.g. 32768 for all, or my-model=32768, other=131072 (BACKBURNER_CONTEXT_TOKENS)."
   validation {
     condition     = var.context_tokens == null || can(regex("^[^\"\\\\]{1,256}$", var.context_tokens))
     error_message = "Up to 256 characters without quotes and backslashes."
@@ -226,12 +226,12 @@ variable "max_attempts" {
   }
 }
 
-# ---- telling what has ended ----------------------------------------------------------------------------------------
+# ---- notifications -------------------------------------------------------------------------------------------------
 
 variable "notify" {
   type        = string
   default     = "documents,folders"
-  description = "What queue and webhook are notified of: documents, folders, or both (BACKBURNER_NOTIFY). Nothing is sent if neither is named."
+  description = "What the queue and the webhook are notified of: documents, folders, or both (BACKBURNER_NOTIFY). Nothing is sent if neither is set."
   validation {
     condition     = contains(["documents", "folders", "documents,folders"], var.notify)
     error_message = "documents, folders, or documents,folders."
@@ -241,7 +241,7 @@ variable "notify" {
 variable "notify_queue_url" {
   type        = string
   default     = null
-  description = "Message Queue of the same folder that gets a message for what has ended (BACKBURNER_NOTIFY_QUEUE_URL); null for none."
+  description = "Message Queue queue in the same folder that gets a message when something has ended (BACKBURNER_NOTIFY_QUEUE_URL); null means none."
   validation {
     condition     = var.notify_queue_url == null || (can(regex("^https://[^[:space:]]{1,248}$", var.notify_queue_url)) && !can(regex("[.]fifo$", var.notify_queue_url)))
     error_message = "The https URL of a standard queue, at most 256 characters, or null."
@@ -251,7 +251,7 @@ variable "notify_queue_url" {
 variable "notify_webhook_url" {
   type        = string
   default     = null
-  description = "Address that gets a signed post for what has ended (BACKBURNER_NOTIFY_WEBHOOK_URL); null for none."
+  description = "Address that gets a signed POST when something has ended (BACKBURNER_NOTIFY_WEBHOOK_URL); null means none."
   validation {
     condition     = var.notify_webhook_url == null || can(regex("^https://[^[:space:]]{1,248}$", var.notify_webhook_url))
     error_message = "An https URL of at most 256 characters, or null."
@@ -265,14 +265,14 @@ variable "notify_webhook_secret" {
     key        = string
   })
   default     = null
-  description = "Entry of a Lockbox secret that holds what the posts are signed with; only the checker may read it."
+  description = "Entry of a Lockbox secret that holds the key with which the POSTs are signed; only the checker may read it."
   validation {
     condition     = (var.notify_webhook_secret == null) == (var.notify_webhook_url == null)
     error_message = "A webhook's URL and its secret go together: set both, or neither."
   }
 }
 
-# ---- running it ----------------------------------------------------------------------------------------------------
+# ---- operation -----------------------------------------------------------------------------------------------------
 
 variable "package" {
   type        = string
@@ -313,7 +313,7 @@ variable "checker_memory" {
 variable "queue_protocol" {
   type        = string
   default     = "json"
-  description = "How calls to Message Queue are worded (BACKBURNER_QUEUE_PROTOCOL): json, or query if it refuses that."
+  description = "Protocol of calls to Message Queue (BACKBURNER_QUEUE_PROTOCOL): json, or query if it refuses that."
   validation {
     condition     = contains(["json", "query"], var.queue_protocol)
     error_message = "json or query."
@@ -323,7 +323,7 @@ variable "queue_protocol" {
 variable "work_days" {
   type        = number
   default     = 90
-  description = "Days that the parts of a failed document are kept for a replay. Longer than any job takes."
+  description = "How many days the parts of a failed document are kept for a replay. Longer than any job takes."
   validation {
     condition     = var.work_days >= 30 && var.work_days <= 3650
     error_message = "30 to 3650."
@@ -333,7 +333,7 @@ variable "work_days" {
 variable "superseded_days" {
   type        = number
   default     = 90
-  description = "Days that records of superseded runs, and notes of response ids, are kept."
+  description = "How many days records of superseded runs, and notes of response ids, are kept."
   validation {
     condition     = var.superseded_days >= 30 && var.superseded_days <= 3650
     error_message = "30 to 3650."

@@ -9,8 +9,8 @@ terraform {
   }
 }
 
-# Who applies it is known by the environment (docs/yandex.md): YC_TOKEN, and YC_MESSAGE_QUEUE_ACCESS_KEY and
-# YC_MESSAGE_QUEUE_SECRET_KEY, since queues are made with static keys. None of them comes into the state.
+# The credentials come from the environment (docs/yandex.md): YC_TOKEN, and YC_MESSAGE_QUEUE_ACCESS_KEY and
+# YC_MESSAGE_QUEUE_SECRET_KEY, since queues are created with static keys. None of them enters the state.
 provider "yandex" {
   folder_id = var.folder_id
 }

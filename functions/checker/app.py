@@ -37,11 +37,12 @@ def handler(event: Any, context: Any) -> dict[str, int]:
 
 
 async def _tick(ready: Connected, remaining_s: float, source: TickSource) -> dict[str, int]:
-    """One tick and its metrics, both within the function's time; first the timer's tick sends for further ones."""
-    stop_at = asyncio.get_running_loop().time() + max(1.0, remaining_s - SPARE_S)
+    """One tick and its metrics, both within the function's time; the timer's tick first sends for the further ones."""
+    loop = asyncio.get_running_loop()
+    stop_at = loop.time() + max(1.0, remaining_s - SPARE_S)
     if source is TickSource.TIMER:
         await ready.core.further_ticks.send()
-    tick = await ready.core.tick.run(max(1.0, min(TICK_S, remaining_s - CREATE_LIMIT_S - SPARE_S)), stop_at)
+    tick = await ready.core.tick.run(max(1.0, min(TICK_S, stop_at - CREATE_LIMIT_S - loop.time())), stop_at)
     try:
         async with asyncio.timeout_at(stop_at):
             if not tick.is_cut_short:

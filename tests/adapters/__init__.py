@@ -1,1 +1,1 @@
-"""The adapters against servers of this machine, and the contracts that they share with the fakes."""
+"""The adapters against local servers, and the contracts that they share with the fakes."""

@@ -1,4 +1,4 @@
-"""Clients of the local S3 and SQS, and the two subjects of every contract."""
+"""Clients of the local S3 and SQS, and the subjects of every contract."""
 
 import asyncio
 import dataclasses
@@ -36,12 +36,12 @@ VISIBILITY_S = 30
 _NAMES = itertools.count()
 _TRIES = 2
 POOL = Http(connect_s=2, read_s=5)
-"""What all adapters here share; it belongs to the loop of one `run` at a time."""
+"""The pool that all adapters here share; it belongs to the loop of one `run` at a time."""
 
 
 @dataclass(frozen=True)
 class BucketSubject:
-    """A bucket under contract, and how to run what speaks to it."""
+    """A bucket under contract, and how to run a story that calls it."""
 
     kind: str
     bucket: Bucket
@@ -50,7 +50,7 @@ class BucketSubject:
 
 @dataclass(frozen=True)
 class QueueSubject:
-    """A queue under contract; `pass_s` lets so much time pass."""
+    """A queue under contract; `pass_s` lets this much time pass."""
 
     kind: str
     queue: Queue
@@ -58,15 +58,15 @@ class QueueSubject:
 
 
 def run(story: Coroutine[Any, Any, T]) -> T:
-    """As `asyncio.run`; the connections are closed before its loop ends."""
+    """Like `asyncio.run`, but the connections are closed before the loop ends."""
 
-    async def told() -> T:
+    async def story_and_close() -> T:
         try:
             return await story
         finally:
             await POOL.close()
 
-    return asyncio.run(told())
+    return asyncio.run(story_and_close())
 
 
 def at(url: str) -> Account:
@@ -87,13 +87,13 @@ def queue_at(url: str, queue_url: str) -> SqsQueue:
 
 @pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
 def tell(request: pytest.FixtureRequest) -> Callable[[Coroutine[Any, Any, Any]], Any]:
-    """Runs a story in a loop in which nothing may be left at its end."""
+    """Runs a story in a loop that must have nothing left in it at the end."""
 
     def run(story: Coroutine[Any, Any, Any]) -> Any:
-        async def told() -> Any:
+        async def story_and_close() -> Any:
             outcome = await story
             async with asyncio.timeout(1):
-                while len(asyncio.all_tasks()) > 1:  # a server may have to notice yet that its client has left
+                while len(asyncio.all_tasks()) > 1:  # a server may not have noticed yet that its client left
                     await asyncio.sleep(0.001)
             timers = getattr(asyncio.get_running_loop(), "_scheduled", [])
             assert not [timer for timer in timers if not timer.cancelled()]
@@ -101,14 +101,14 @@ def tell(request: pytest.FixtureRequest) -> Callable[[Coroutine[Any, Any, Any]],
 
         with warnings.catch_warnings(), asyncio.Runner(loop_factory=request.param) as runner:
             warnings.simplefilter("error")
-            return runner.run(told())
+            return runner.run(story_and_close())
 
     return run
 
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A key and a certificate that it signed itself, in one file."""
+    """A self-signed certificate with its key, in one file."""
     key = ec.generate_private_key(ec.SECP256R1())
     names = [x509.IPAddress(ip_address("127.0.0.1")), x509.DNSName("store.test")]
     name, now = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a store")]), datetime.now(UTC)
@@ -152,7 +152,7 @@ def proxied(endpoint: str) -> Iterator[Proxy]:
 
 @pytest.fixture
 def new_bucket(s3: Any, endpoint: str) -> S3Bucket:
-    """A bucket of the test's own."""
+    """A bucket for this test only."""
     name = f"bucket-{next(_NAMES)}"
     s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
     return bucket_at(endpoint, name)
@@ -160,7 +160,7 @@ def new_bucket(s3: Any, endpoint: str) -> S3Bucket:
 
 @pytest.fixture
 def wire(new_bucket: S3Bucket, proxied: Proxy) -> Iterator[Any]:
-    """The test's own bucket through a proxy: `wire.proxy`, `wire.bucket`, `wire.direct`."""
+    """The test's bucket through a proxy: `wire.proxy`, `wire.bucket`, `wire.direct`."""
     proxied.requests.clear()
     yield Wire(proxied, bucket_at(proxied.url, new_bucket.name), new_bucket)
     proxied.rule = lambda _: None
@@ -168,7 +168,7 @@ def wire(new_bucket: S3Bucket, proxied: Proxy) -> Iterator[Any]:
 
 @dataclass(frozen=True)
 class Wire:
-    """A bucket that is reached through a proxy, and directly."""
+    """A bucket that can be reached through a proxy or directly."""
 
     proxy: Proxy
     bucket: S3Bucket
@@ -177,7 +177,7 @@ class Wire:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Callable[[], FolderPorts]]:
-    """Bucket and queues over a folder; each call is another process's view of the same ones."""
+    """A bucket and queues over a folder; each call gives another process's view of the same ones."""
     opened: list[FolderPorts] = []
 
     def reach() -> FolderPorts:
@@ -202,7 +202,7 @@ def bucket(request: pytest.FixtureRequest) -> BucketSubject:
 
 @pytest.fixture
 def new_queue(sqs: Any, endpoint: str) -> SqsQueue:
-    """A queue of the test's own."""
+    """A queue for this test only."""
     attributes = {"VisibilityTimeout": str(VISIBILITY_S)}
     url = sqs.create_queue(QueueName=f"queue-{next(_NAMES)}", Attributes=attributes)["QueueUrl"]
     return queue_at(endpoint, url)
@@ -210,7 +210,7 @@ def new_queue(sqs: Any, endpoint: str) -> SqsQueue:
 
 @pytest.fixture(params=["fake", "sqs", "sqs-query", "folder"])
 def queue(request: pytest.FixtureRequest) -> QueueSubject:
-    """Each kind of queue in turn; `sqs-query` speaks the older form protocol."""
+    """Each kind of queue in turn; `sqs-query` uses the older query protocol."""
     if request.param == "folder":
         ports: FolderPorts = request.getfixturevalue("folder")()
         return QueueSubject("folder", FolderQueue(room=ports.room, name="q", visible_s=VISIBILITY_S), asyncio.run)

@@ -1,4 +1,4 @@
-"""What the core may expect of every `Bucket`: the same of the fake and of the real adapter."""
+"""What the core may expect of every `Bucket`, of the fake and of the real adapters alike."""
 
 import asyncio
 import hashlib
@@ -34,7 +34,7 @@ async def _put(bucket: Bucket, key: str, body: bytes = b"x", match: str = ABSENT
 
 @pytest.mark.parametrize("key", AWKWARD)
 def test_a_key_names_one_object_however_awkward_it_is(bucket: BucketSubject, key: str) -> None:
-    """What was put under a key is read, and deleted, under the very same key."""
+    """An object is put, read and deleted under exactly the same key."""
 
     async def story() -> None:
         etag = await _put(bucket.bucket, key, key.encode())
@@ -50,7 +50,7 @@ def test_a_key_names_one_object_however_awkward_it_is(bucket: BucketSubject, key
 
 
 def test_awkward_keys_are_all_different_objects(bucket: BucketSubject) -> None:
-    """No two of them are taken for one another, whatever their decoding would be."""
+    """No key is taken for another, not even for its decoded form."""
     keys = [*AWKWARD, "inbox/a b c d.txt", "inbox/a+b+c%20d.txt", "inbox/up.txt", "up.txt", "inbox/double/slash.txt"]
 
     async def story() -> list[bytes]:
@@ -61,8 +61,8 @@ def test_awkward_keys_are_all_different_objects(bucket: BucketSubject) -> None:
     assert bucket.run(story()) == [key.encode() for key in keys]
 
 
-def test_nothing_there_is_none_and_deletes_as_well(bucket: BucketSubject) -> None:
-    """An absent object is an answer, not an error."""
+def test_an_absent_object_reads_as_none_and_deletes_without_error(bucket: BucketSubject) -> None:
+    """It is an answer, not an error."""
 
     async def story() -> None:
         assert await bucket.bucket.get("inbox/nothing") is None
@@ -72,8 +72,8 @@ def test_nothing_there_is_none_and_deletes_as_well(bucket: BucketSubject) -> Non
     bucket.run(story())
 
 
-def test_absent_claims_once(bucket: BucketSubject) -> None:
-    """If any number of puts are made at once where nothing may be, one succeeds."""
+def test_only_one_of_many_claims_succeeds(bucket: BucketSubject) -> None:
+    """Any number of puts that require an absent object are made at once."""
 
     async def story() -> list[object]:
         puts = [_put(bucket.bucket, "ledger/open/a.1.json", str(n).encode()) for n in range(12)]
@@ -84,7 +84,7 @@ def test_absent_claims_once(bucket: BucketSubject) -> None:
 
 
 def test_a_match_replaces_what_it_names_and_nothing_else(bucket: BucketSubject) -> None:
-    """The ETag last read opens the next write; one that is older meets a conflict and changes nothing."""
+    """The ETag last read permits the next write; an older one is a conflict and changes nothing."""
 
     async def story() -> bytes:
         first = await _put(bucket.bucket, "k", b"1")
@@ -102,7 +102,7 @@ def test_a_match_replaces_what_it_names_and_nothing_else(bucket: BucketSubject) 
 
 
 def test_a_match_on_a_missing_key_is_a_conflict(bucket: BucketSubject) -> None:
-    """What was read is gone: the same as changed, and it is not made again."""
+    """A deleted object has changed, and is not created again."""
 
     async def story() -> None:
         etag = await _put(bucket.bucket, "k")
@@ -115,7 +115,7 @@ def test_a_match_on_a_missing_key_is_a_conflict(bucket: BucketSubject) -> None:
 
 
 def test_the_same_bytes_have_the_same_etag(bucket: BucketSubject) -> None:
-    """An ETag says what is there, not who wrote it: hence the nonces."""
+    """An ETag identifies the content, not the writer: hence the nonces."""
 
     async def story() -> list[str]:
         return [await _put(bucket.bucket, key, b"same") for key in ("a", "b")]
@@ -123,8 +123,8 @@ def test_the_same_bytes_have_the_same_etag(bucket: BucketSubject) -> None:
     assert bucket.run(story()) == [hashlib.md5(b"same", usedforsecurity=False).hexdigest()] * 2
 
 
-def test_metadata_comes_back_with_its_names_in_lower_case(bucket: BucketSubject) -> None:
-    """By both ways of reading; without any there is none."""
+def test_metadata_is_read_with_names_in_lower_case(bucket: BucketSubject) -> None:
+    """Both ways of reading return it; it may be empty."""
 
     async def story() -> list[dict[str, str]]:
         metadata = {"Backburner-Run": "Job.1", "plain": "x y"}
@@ -137,7 +137,7 @@ def test_metadata_comes_back_with_its_names_in_lower_case(bucket: BucketSubject)
 
 
 def test_a_limit_is_inclusive(bucket: BucketSubject) -> None:
-    """So many bytes are read; one more is refused, naming the size."""
+    """An object of that size is read; one byte more is refused, and the size is named."""
 
     async def story() -> None:
         await _put(bucket.bucket, "k", b"x" * 100)
@@ -152,7 +152,7 @@ def test_a_limit_is_inclusive(bucket: BucketSubject) -> None:
 
 
 def test_an_empty_object_is_an_object(bucket: BucketSubject) -> None:
-    """No bytes are not nothing."""
+    """It is not taken for an absent one."""
 
     async def story() -> None:
         await _put(bucket.bucket, "k", b"")
@@ -164,7 +164,7 @@ def test_an_empty_object_is_an_object(bucket: BucketSubject) -> None:
 
 
 def test_both_times_are_the_stores_and_in_utc(bucket: BucketSubject) -> None:
-    """An object that was just written has hardly an age, and never a negative one of more than rounding."""
+    """A new object has almost no age, and never a negative one beyond rounding."""
 
     async def story() -> None:
         await _put(bucket.bucket, "k")
@@ -178,7 +178,7 @@ def test_both_times_are_the_stores_and_in_utc(bucket: BucketSubject) -> None:
 
 
 def test_a_list_is_complete_and_in_order(bucket: BucketSubject) -> None:
-    """All keys below a prefix and no others, however awkward, each with its own ETag and size; or those behind one."""
+    """It has all keys with a prefix and no others, each with its ETag and size, or only those after one."""
     keys = sorted(key for key in AWKWARD if key.startswith("inbox/"))
 
     async def story() -> tuple[list[str], list[str]]:
@@ -194,8 +194,8 @@ def test_a_list_is_complete_and_in_order(bucket: BucketSubject) -> None:
     assert (found, behind) == (by_bytes, [key for key in by_bytes if key.encode() > keys[3].encode()])
 
 
-def test_a_list_has_more_than_one_page(bucket: BucketSubject) -> None:
-    """1,000 keys are one page of S3."""
+def test_a_list_may_have_several_pages(bucket: BucketSubject) -> None:
+    """A page of S3 has 1,000 keys."""
 
     async def story() -> int:
         for at in range(0, 1005, 15):
@@ -219,7 +219,7 @@ def test_a_range_is_of_the_object_that_was_seen(bucket: BucketSubject) -> None:
 
 
 def test_a_file_is_put_as_bytes_are(bucket: BucketSubject, tmp_path: Path) -> None:
-    """An empty one as well."""
+    """An empty one is too."""
 
     async def story() -> list[bytes]:
         bodies = [b"x" * 3_000_000, b""]

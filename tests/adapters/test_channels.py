@@ -1,4 +1,4 @@
-"""What is sent to channels: signed, bounded, and an error if it was not accepted."""
+"""What is sent to channels is signed and bounded, and gives an error if it was not accepted."""
 
 import asyncio
 import base64
@@ -42,7 +42,7 @@ def settings(**more: str) -> Settings:
 
 
 def tell(make: Callable[[Http], Channel], body: bytes = BODY, notification: str = "document_1_1") -> None:
-    """Tell a channel once, over connections of its own."""
+    """Notify a channel once, over connections of its own."""
 
     async def story() -> None:
         http = Http(connect_s=2, read_s=2)
@@ -55,7 +55,7 @@ def tell(make: Callable[[Http], Channel], body: bytes = BODY, notification: str 
 
 
 def webhook(url: str, secrets: str = SECRET) -> Callable[[Http], Channel]:
-    """A webhook whose secret is known."""
+    """A webhook with this secret."""
 
     async def known() -> str:
         return secrets
@@ -64,7 +64,7 @@ def webhook(url: str, secrets: str = SECRET) -> Callable[[Http], Channel]:
 
 
 def test_a_signature_is_that_of_the_scheme() -> None:
-    """The known answer that libraries of Standard Webhooks test themselves with."""
+    """It is the known answer in the tests of Standard Webhooks' libraries."""
     headers = signed_headers(
         "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
         "msg_p5jXN8AQM9LWM0D4loKWxJek",
@@ -79,7 +79,7 @@ def test_a_signature_is_that_of_the_scheme() -> None:
 
 
 def test_a_webhook_gets_the_body_as_it_was_signed(receiver: Receiver) -> None:
-    """With its id, the time of this try, and a signature that holds; none holds for another body or key."""
+    """It comes with its id, this try's time, and a signature that is valid for no other body or key."""
     tell(webhook(receiver.url))
     (post,) = receiver.posts
     headers, body = post
@@ -92,7 +92,7 @@ def test_a_webhook_gets_the_body_as_it_was_signed(receiver: Receiver) -> None:
 
 
 def test_while_a_secret_is_replaced_both_signatures_are_sent(receiver: Receiver) -> None:
-    """A receiver that knows either accepts it."""
+    """A receiver that knows either secret accepts it."""
     tell(webhook(receiver.url, f"{SECRET} {OLD_SECRET}"))
     (post,) = receiver.posts
     assert is_signed(post, KEY)
@@ -101,7 +101,7 @@ def test_while_a_secret_is_replaced_both_signatures_are_sent(receiver: Receiver)
 
 @pytest.mark.parametrize("status", [301, 307, 400, 404, 410, 429, 500, 503])
 def test_any_answer_but_success_is_a_refusal(receiver: Receiver, status: int) -> None:
-    """A redirect too, which is not followed: one post and no more."""
+    """A redirect is too, and is not followed: there is only one post."""
     receiver.status, receiver.headers = status, {"Location": receiver.url}
     with pytest.raises(RetryLaterError, match=str(status)):
         tell(webhook(receiver.url))
@@ -109,7 +109,7 @@ def test_any_answer_but_success_is_a_refusal(receiver: Receiver, status: int) ->
 
 
 def test_what_a_receiver_answers_is_not_quoted(receiver: Receiver) -> None:
-    """It may hold anything."""
+    """It may contain anything."""
     receiver.status, receiver.answer = 500, b"a secret of theirs"
     with pytest.raises(RetryLaterError) as refused:
         tell(webhook(receiver.url))
@@ -117,13 +117,13 @@ def test_what_a_receiver_answers_is_not_quoted(receiver: Receiver) -> None:
 
 
 def test_a_success_with_a_huge_answer_is_a_success(receiver: Receiver) -> None:
-    """It is not read."""
+    """The answer is not read."""
     receiver.status, receiver.answer = 200, b"x" * 1_000_000
     tell(webhook(receiver.url))
 
 
-def test_a_connection_that_breaks_once_is_no_refusal(receiver: Receiver) -> None:
-    """It is posted again at once, under the same id; a second break is a refusal."""
+def test_a_connection_that_breaks_once_is_not_a_refusal(receiver: Receiver) -> None:
+    """The same id is posted again at once; a second break is a refusal."""
     receiver.cuts = 1
     tell(webhook(receiver.url))
     assert [headers["webhook-id"] for headers, _ in receiver.posts] == ["document_1_1"] * 2
@@ -133,15 +133,15 @@ def test_a_connection_that_breaks_once_is_no_refusal(receiver: Receiver) -> None
     assert receiver.cuts == 3
 
 
-def test_nobody_there_is_a_refusal() -> None:
-    """A closed port."""
+def test_a_closed_port_is_a_refusal() -> None:
+    """Nothing listens at the address."""
     with pytest.raises(RetryLaterError, match="does not answer"):
         tell(webhook("http://127.0.0.1:9/"))
 
 
 @pytest.mark.parametrize("secret", ["", "whsec_", "whsec_c2hvcnQ=", "plain words", "whsec_%%%", "whsec_" + "A" * 100])
-def test_a_secret_that_is_none_signs_nothing(receiver: Receiver, secret: str) -> None:
-    """Too short, too long, not in base64: nothing goes out, and the secret is not quoted."""
+def test_an_invalid_secret_signs_nothing(receiver: Receiver, secret: str) -> None:
+    """If it is too short, too long or not base64, nothing is sent, and the secret is not quoted."""
     with pytest.raises(RetryLaterError, match="24 to 64 random bytes") as refused:
         tell(webhook(receiver.url, secret))
     assert receiver.posts == []
@@ -150,7 +150,7 @@ def test_a_secret_that_is_none_signs_nothing(receiver: Receiver, secret: str) ->
 
 @pytest.fixture
 def topic(endpoint: str) -> Iterator[tuple[str, Callable[[], list[dict[str, Any]]]]]:
-    """A topic with a queue that hears it: its ARN, and what the queue was given."""
+    """A topic and a subscribed queue: its ARN, and what the queue received."""
     sns, sqs = client("sns", endpoint), client("sqs", endpoint)
     arn = sns.create_topic(Name="ended")["TopicArn"]
     url = sqs.create_queue(QueueName="hears-ended")["QueueUrl"]
@@ -164,7 +164,7 @@ def topic(endpoint: str) -> Iterator[tuple[str, Callable[[], list[dict[str, Any]
 
 
 def told_by(environment: dict[str, str], endpoint: str) -> Callable[[Http], Channel]:
-    """The one channel that an environment names."""
+    """The only channel in an environment."""
 
     def make(http: Http) -> Channel:
         (channel,) = channels(settings(**environment), http, at(endpoint), {"AWS_ENDPOINT_URL": endpoint})
@@ -173,10 +173,10 @@ def told_by(environment: dict[str, str], endpoint: str) -> Callable[[Http], Chan
     return make
 
 
-def test_a_topic_hands_on_the_body_with_its_type_to_filter_by(
+def test_a_topic_delivers_the_body_with_its_type_for_filters(
     topic: tuple[str, Callable[[], list[dict[str, Any]]]], endpoint: str
 ) -> None:
-    """To a subscription that only wants documents that are done."""
+    """One subscription wants only done documents."""
     arn, heard = topic
     tell(told_by({"BACKBURNER_NOTIFY_TOPIC_ARN": arn}, endpoint))
     (message,) = heard()
@@ -185,7 +185,7 @@ def test_a_topic_hands_on_the_body_with_its_type_to_filter_by(
 
 
 def test_a_fifo_topic_receives_the_id_as_its_deduplication_id(endpoint: str) -> None:
-    """It takes nothing without."""
+    """It accepts no message without one."""
     sns = client("sns", endpoint)
     arn = sns.create_topic(Name="ended.fifo", Attributes={"FifoTopic": "true"})["TopicArn"]
     tell(told_by({"BACKBURNER_NOTIFY_TOPIC_ARN": arn}, endpoint))
@@ -193,14 +193,14 @@ def test_a_fifo_topic_receives_the_id_as_its_deduplication_id(endpoint: str) -> 
 
 
 def test_a_topic_that_is_not_there_refuses(endpoint: str) -> None:
-    """With the service's own word."""
+    """The error has the service's own word."""
     arn = f"arn:aws:sns:{REGION}:123456789012:nobody"
     with pytest.raises(RetryLaterError, match="NotFound"):
         tell(told_by({"BACKBURNER_NOTIFY_TOPIC_ARN": arn}, endpoint))
 
 
 def test_an_event_reaches_the_rules_of_its_bus(endpoint: str) -> None:
-    """A rule for what Backburner says hands it to a queue."""
+    """A rule for Backburner's events forwards it to a queue."""
     events, sqs = client("events", endpoint), client("sqs", endpoint)
     url = sqs.create_queue(QueueName="hears-events")["QueueUrl"]
     queue = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -226,7 +226,7 @@ def test_an_event_that_is_refused_inside_a_success_is_a_refusal(endpoint: str) -
 
 @pytest.mark.parametrize("protocol", ["json", "query"])
 def test_a_queue_gets_the_body_as_a_message(endpoint: str, protocol: str) -> None:
-    """By either protocol of queues; one that is not there refuses."""
+    """Both queue protocols work, and an absent queue refuses."""
     sqs = client("sqs", endpoint)
     url = sqs.create_queue(QueueName=f"hears-{protocol}")["QueueUrl"]
     named = {"BACKBURNER_NOTIFY_QUEUE_URL": url, "BACKBURNER_QUEUE_PROTOCOL": protocol}
@@ -239,7 +239,7 @@ def test_a_queue_gets_the_body_as_a_message(endpoint: str, protocol: str) -> Non
 
 
 def test_every_named_channel_is_notified() -> None:
-    """A topic in its own region, a bus, a queue, a webhook."""
+    """They are a topic in its own region, a bus, a queue, and a webhook."""
     named = settings(
         BACKBURNER_NOTIFY_TOPIC_ARN="arn:aws:sns:us-east-2:123456789012:ended",
         BACKBURNER_NOTIFY_EVENT_BUS="default",
@@ -272,19 +272,19 @@ def test_every_named_channel_is_notified() -> None:
     ],
 )
 def test_a_checker_that_could_notify_nobody_does_not_start(more: dict[str, str], words: str) -> None:
-    """It says what is missing, and quotes no secret."""
+    """The error says what is missing, and quotes no secret."""
     with pytest.raises(ConfigError, match=words) as refused:
         channels(settings(**more), Http(connect_s=1, read_s=1), at("http://127.0.0.1:9"), {})
     assert "hunter2" not in str(refused.value)
 
 
 def test_without_settings_there_is_no_channel() -> None:
-    """The ordinary case."""
+    """This is the normal case."""
     assert channels(settings(), Http(connect_s=1, read_s=1), at("http://127.0.0.1:9"), {}) == []
 
 
 def test_the_pages_example_accepts_what_is_genuine_and_nothing_else(receiver: Receiver) -> None:
-    """As a user copies it: a forged body, an old time, another key and another id are refused."""
+    """A user's copy of it refuses a forged body, an old time, another key and another id."""
     page = (Path(__file__).parents[2] / "docs/notifications.md").read_text(encoding="utf-8")
     names: dict[str, Any] = {}
     exec(page.partition("```python\n")[2].partition("```")[0], names)  # noqa: S102 - the page's own code

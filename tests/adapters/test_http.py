@@ -1,4 +1,4 @@
-"""The pool of connections: proxies and certificates as the environment says, bounds, and who is asked again."""
+"""The connection pool: proxies and certificates from the environment, bounds, and which calls are repeated."""
 
 import asyncio
 import ssl
@@ -37,7 +37,7 @@ def secure(certificate: Path) -> Iterator[str]:
     """The address of a server that speaks TLS with that certificate."""
 
     class Handler(BaseHTTPRequestHandler):
-        """Says yes."""
+        """Answers every call."""
 
         def do_GET(self) -> None:
             self.send_response(200)
@@ -49,7 +49,7 @@ def secure(certificate: Path) -> Iterator[str]:
             pass
 
     class Server(ThreadingHTTPServer):
-        """Does not mind clients that do not trust it."""
+        """Ignores clients that do not trust it."""
 
         def handle_error(self, *_: Any) -> None:
             pass
@@ -66,8 +66,8 @@ def secure(certificate: Path) -> Iterator[str]:
     thread.join()
 
 
-def test_a_store_behind_an_own_certificate_is_reached_if_it_is_trusted(secure: str, certificate: Path) -> None:
-    """AWS_CA_BUNDLE names it; without it nothing leaves."""
+def test_a_store_with_a_private_certificate_is_reached_if_it_is_trusted(secure: str, certificate: Path) -> None:
+    """AWS_CA_BUNDLE names the certificate; without it, nothing is sent."""
     for address in (secure, secure.replace("https", "HTTPS")):
         assert _called(_http(ca_file=str(certificate)), address).body == b"yes"
     with pytest.raises(NoAnswerError) as refused:
@@ -76,11 +76,11 @@ def test_a_store_behind_an_own_certificate_is_reached_if_it_is_trusted(secure: s
 
 
 def test_a_connection_that_was_idle_for_long_is_not_used_again() -> None:
-    """Its server may be closing it just then: of a create that is sent into it nobody would know whether it arrived."""
+    """Its server may be closing it, and then it would be unknown whether a create arrived."""
     opened = set[int]()
 
     class Handler(BaseHTTPRequestHandler):
-        """Notes where each call came from."""
+        """Records where each call came from."""
 
         protocol_version = "HTTP/1.1"
 
@@ -111,7 +111,7 @@ def test_a_connection_that_was_idle_for_long_is_not_used_again() -> None:
 
 
 def test_a_plain_call_reads_no_certificates() -> None:
-    """They take longer to read than a call does: a process that needs none starts without them."""
+    """Reading them takes longer than a call, so a process that needs none starts without them."""
     trusting.cache_clear()
     with serve_proxy(NOBODY) as server:
         server.rule = lambda _: Say(200, b"yes")
@@ -120,7 +120,7 @@ def test_a_plain_call_reads_no_certificates() -> None:
 
 
 def test_calls_go_through_the_proxy_that_the_environment_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    """But those to hosts that it exempts."""
+    """Calls to exempt hosts do not."""
     with serve_proxy(NOBODY) as proxy:
         proxy.rule = lambda _: Say(200, b"by the proxy")
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
@@ -133,8 +133,8 @@ def test_calls_go_through_the_proxy_that_the_environment_names(monkeypatch: pyte
         assert proxy.requests[-1].path == "/direct"
 
 
-def test_a_server_that_does_not_answer_is_left() -> None:
-    """At the bound of a read, or at the caller's own; the request may have had its effect."""
+def test_a_server_that_does_not_answer_is_given_up() -> None:
+    """It is at the read limit, or at the caller's own; the request may have had its effect."""
     let_go = threading.Event()
 
     def hold(_: Any) -> Say:
@@ -152,8 +152,8 @@ def test_a_server_that_does_not_answer_is_left() -> None:
             let_go.set()
 
 
-def test_nobody_there_means_that_nothing_was_sent() -> None:
-    """A connection that was refused, which is reported as such."""
+def test_a_refused_connection_means_that_nothing_was_sent() -> None:
+    """It is reported as such."""
     with pytest.raises(NoAnswerError) as refused:
         _called(_http(), NOBODY)
     assert not refused.value.is_sent
@@ -161,7 +161,7 @@ def test_nobody_there_means_that_nothing_was_sent() -> None:
 
 
 def test_a_post_is_never_sent_again() -> None:
-    """Neither over a dead connection nor where its answer breaks off."""
+    """It is not repeated over a dead connection or if its answer breaks off."""
     with serve_proxy(NOBODY) as server:
         server.rule = lambda _: CUT
         with pytest.raises(NoAnswerError):
@@ -170,7 +170,7 @@ def test_a_post_is_never_sent_again() -> None:
 
 
 def test_a_pool_serves_one_loop_after_another() -> None:
-    """Connections of a loop that ended are not used again."""
+    """Connections of an ended loop are not used again."""
     http = _http()
     with serve_proxy(NOBODY) as server:
         server.rule = lambda _: Say(200, b"x")
@@ -178,8 +178,8 @@ def test_a_pool_serves_one_loop_after_another() -> None:
 
 
 @pytest.mark.parametrize("act", [s3_error(503, "SlowDown"), s3_error(400, "RequestTimeout"), s3_error(429, "x"), HALVE])
-def test_a_store_that_stumbles_is_asked_again(wire: Wire, act: Any) -> None:
-    """By its status, or by its word for "not now"."""
+def test_a_temporary_error_of_a_store_is_retried(wire: Wire, act: Any) -> None:
+    """It is recognised by its status, or by its code for "not now"."""
     run(wire.direct.put("k", b"x" * 1000, match="*", content_type="text/plain"))
     wire.proxy.rule = once(lambda request: request.method == "GET", act)
     stored = run(wire.bucket.get("k"))
@@ -187,8 +187,8 @@ def test_a_store_that_stumbles_is_asked_again(wire: Wire, act: Any) -> None:
     assert len(wire.proxy.requests) == 2
 
 
-def test_a_store_that_refuses_is_not_asked_again() -> None:
-    """It would say the same."""
+def test_a_refusal_by_a_store_is_not_retried() -> None:
+    """The answer would be the same."""
     with serve_proxy(NOBODY) as server:
         server.rule = lambda _: s3_error(403, "AccessDenied")
         with pytest.raises(Exception, match="403 AccessDenied"):
@@ -199,8 +199,8 @@ def test_a_store_that_refuses_is_not_asked_again() -> None:
 @pytest.mark.parametrize(
     "body", [b'{"__type":"com.amazonaws.sqs#RequestThrottled"}', b'{"__type":"ThrottlingException"}']
 )
-def test_a_queue_that_throttles_is_asked_again(body: bytes) -> None:
-    """Its word is in a refusal with status 400."""
+def test_throttling_by_a_queue_is_retried(body: bytes) -> None:
+    """Its code comes with status 400."""
     with serve_proxy(NOBODY) as server:
         well = Say(200, b'{"Messages": []}')
         server.rule = once(lambda _: True, Say(400, body))
@@ -210,7 +210,7 @@ def test_a_queue_that_throttles_is_asked_again(body: bytes) -> None:
 
 
 def test_a_file_is_sent_whole_again_when_its_put_is_repeated(wire: Wire, tmp_path: Path) -> None:
-    """From its beginning, not from where the first try stopped reading."""
+    """It starts at its beginning, not where the first try stopped reading."""
     path = tmp_path / "large"
     path.write_bytes(b"0123456789" * 100_000)
     wire.proxy.rule = once(lambda request: request.method == "PUT", s3_error(503, "SlowDown"))
@@ -221,7 +221,7 @@ def test_a_file_is_sent_whole_again_when_its_put_is_repeated(wire: Wire, tmp_pat
 
 
 def test_a_large_body_is_sent_whole_too(wire: Wire) -> None:
-    """In pieces: a warning about the event loop would fail this test."""
+    """It is sent in pieces: a warning about a blocked event loop would fail this test."""
     body = b"0123456789" * 200_000
     wire.proxy.rule = once(lambda request: request.method == "PUT", s3_error(503, "SlowDown"))
     run(wire.bucket.put("k", body, match="*", content_type="text/plain"))
@@ -230,8 +230,8 @@ def test_a_large_body_is_sent_whole_too(wire: Wire) -> None:
     assert stored.body == body
 
 
-def test_a_store_that_knows_no_ranges_is_understood() -> None:
-    """It sends the whole object with 200: what was asked for is cut out here."""
+def test_a_store_without_range_requests_is_supported() -> None:
+    """It sends the whole object with 200, and the requested range is cut out here."""
     with serve_proxy(NOBODY) as server:
         server.rule = lambda _: Say(200, b"0123456789", {"ETag": '"e"'})
         assert run(bucket_at(server.url, "b").get_range("k", 2, 5, "e")) == b"234"

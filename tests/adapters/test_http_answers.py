@@ -1,4 +1,4 @@
-"""An answer of HTTP/1 is read whole or not at all, in whatever pieces it arrives."""
+"""An HTTP/1 answer is read whole or not at all, in whatever pieces it arrives."""
 
 import gzip
 import itertools
@@ -21,7 +21,7 @@ from backburner.adapters.wire.answers import (
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer on the wire, and what it says."""
+    """An answer on the wire, and its content."""
 
     raw: bytes
     body: bytes
@@ -32,7 +32,7 @@ class Answer:
 
 @st.composite
 def answers(draw: st.DrawFn) -> Answer:
-    """Well-formed answers with every way to say where a body ends."""
+    """Well-formed answers with every way to mark the end of a body."""
     body = draw(st.binary(max_size=300))
     interim = draw(
         st.sampled_from([b"", b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"])
@@ -64,7 +64,7 @@ def pieces(raw: bytes, cuts: list[int]) -> list[bytes]:
 
 
 def read(raw: list[bytes], **more: object) -> Incoming:
-    """What has been read when all pieces have come."""
+    """What has been read once all pieces have arrived."""
     incoming = Incoming(**more)  # type: ignore[arg-type]
     for piece in raw:
         incoming.feed(piece)
@@ -76,7 +76,7 @@ CUTS = st.lists(st.integers(0, 1000), max_size=8)
 
 @given(answers(), CUTS)
 def test_an_answer_is_the_same_however_it_is_cut(answer: Answer, cuts: list[int]) -> None:
-    """Byte for byte, and nothing is left over."""
+    """It is the same byte for byte, and nothing is left over."""
     incoming = read(pieces(answer.raw, cuts), has_body=answer.has_body)
     assert incoming.is_whole is not answer.ends_with_connection
     incoming.end()
@@ -88,8 +88,8 @@ def test_an_answer_is_the_same_however_it_is_cut(answer: Answer, cuts: list[int]
 
 
 @given(answers(), CUTS, st.integers(0, 2000))
-def test_an_answer_that_breaks_off_is_no_answer(answer: Answer, cuts: list[int], cut: int) -> None:
-    """Wherever it does, unless only the end of the connection ends its body."""
+def test_a_truncated_answer_is_an_error(answer: Answer, cuts: list[int], cut: int) -> None:
+    """It may break off anywhere, unless the end of the connection marks the end of the body."""
     cut %= len(answer.raw)
     incoming = read(pieces(answer.raw[:cut], cuts) if cut else [], has_body=answer.has_body)
     if answer.ends_with_connection and cut >= answer.head_bytes:
@@ -107,7 +107,7 @@ def test_an_answer_that_breaks_off_is_no_answer(answer: Answer, cuts: list[int],
     st.sampled_from([b"x", b"HTTP/1.1 200 OK\r\n", b"\0", b"0\r\n\r\n", b"5"]),
 )
 def test_bytes_after_an_answer_do_not_belong_to_it(answer: Answer, more: bytes) -> None:
-    """They spoil the connection, never the answer."""
+    """The connection is not used again, but the answer is valid."""
     incoming = read([answer.raw + more], has_body=answer.has_body)
     assert incoming.reply().body == answer.body
     assert incoming.has_leftover
@@ -118,7 +118,7 @@ def test_bytes_after_an_answer_do_not_belong_to_it(answer: Answer, more: bytes) 
     "framing", [b"", b"Content-Length: 0\r\n", b"Content-Length: 7\r\n", b"Transfer-Encoding: chunked\r\n"]
 )
 def test_bytes_after_an_answer_to_a_head_are_seen(framing: bytes, more: bytes) -> None:
-    """Even half the beginning of a body."""
+    """Even the first half of a body is noticed."""
     assert read([b"HTTP/1.1 200 OK\r\n" + framing + b"\r\n" + more], has_body=False).has_leftover
 
 
@@ -138,8 +138,8 @@ def test_bytes_after_an_answer_to_a_head_are_seen(framing: bytes, more: bytes) -
         b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n",
     ],
 )
-def test_a_malformed_answer_is_no_answer(raw: bytes) -> None:
-    """Nothing of it is believed."""
+def test_a_malformed_answer_is_an_error(raw: bytes) -> None:
+    """None of it is believed."""
     with pytest.raises(NoAnswerError) as malformed:
         read([raw])
     assert malformed.value.is_broken_off
@@ -156,7 +156,7 @@ def test_a_malformed_answer_is_no_answer(raw: bytes) -> None:
     ],
 )
 def test_an_odd_answer_is_understood(raw: bytes) -> None:
-    """Where there is no doubt about its body: some servers are old."""
+    """If its body is unambiguous: some servers are old."""
     incoming = read([raw])
     assert incoming.is_whole
     assert incoming.reply().body == b"yes"
@@ -173,14 +173,14 @@ def test_an_odd_answer_is_understood(raw: bytes) -> None:
     ],
 )
 def test_a_server_says_whether_it_keeps_the_connection(version: str, connection: str, *, is_kept: bool) -> None:
-    """By its version and its header."""
+    """Its version and its header do."""
     incoming = read([f"HTTP/{version} 200 OK\r\n{connection}Content-Length: 0\r\n\r\n".encode()])
     assert incoming.is_whole
     assert incoming.is_kept is is_kept
 
 
 def test_a_body_is_bounded_if_the_caller_says_so() -> None:
-    """Before it is read if its length is known, otherwise where it grows too long; a refusal may be a little longer."""
+    """It is checked before the read if its length is known, otherwise as it grows; errors may be slightly longer."""
     head = b"HTTP/1.1 200 OK\r\n"
     with pytest.raises(TooManyBytesError) as announced:
         read([head + b"Content-Length: 11\r\n\r\n"], limit_bytes=10)
@@ -207,13 +207,13 @@ def test_a_body_is_bounded_if_the_caller_says_so() -> None:
     ids=["long", "many", "interim", "trailers"],
 )
 def test_a_head_without_end_is_refused(raw: list[bytes]) -> None:
-    """Nobody fills the memory with it."""
+    """It cannot fill the memory."""
     with pytest.raises(NoAnswerError, match="too long"):
         read(raw)
 
 
 def test_headers_are_found_in_any_case() -> None:
-    """The first of a name; all of them in their order."""
+    """A look-up gives the first of a name; all are kept in order."""
     reply = read([b"HTTP/1.1 200 OK\r\nX-A: 1\r\nETag: \xc3\xa9\xff\r\nx-a: 2\r\nContent-Length: 0\r\n\r\n"]).reply()
     assert (reply.headers["x-A"], reply.headers.get("etag"), reply.headers.get("none", "-")) == ("1", "é\udcff", "-")
     fields = [("X-A", "1"), ("ETag", "é\udcff"), ("x-a", "2"), ("Content-Length", "0")]
@@ -228,8 +228,8 @@ def _packed(body: bytes, encoding: str) -> Reply:
 
 
 @given(st.binary(max_size=2000), st.integers(1, 3))
-def test_what_was_compressed_is_unpacked(body: bytes, members: int) -> None:
-    """In all the forms that servers call gzip and deflate; other encodings stay as they are."""
+def test_a_compressed_body_is_unpacked(body: bytes, members: int) -> None:
+    """All forms that servers call gzip and deflate are read; other encodings are left unchanged."""
     raw = zlib.compressobj(wbits=-15)
     for encoding, packed in (
         ("gzip", gzip.compress(body)),
@@ -243,8 +243,8 @@ def test_what_was_compressed_is_unpacked(body: bytes, members: int) -> None:
 
 
 @given(st.binary(min_size=1, max_size=2000), st.integers(1, 10_000), st.sampled_from(["gzip", "deflate"]))
-def test_what_was_compressed_is_never_half_a_body(body: bytes, cut: int, encoding: str) -> None:
-    """Cut anywhere, or followed by something else."""
+def test_a_damaged_compressed_body_is_an_error(body: bytes, cut: int, encoding: str) -> None:
+    """It may be cut anywhere, or followed by something else."""
     packed = gzip.compress(body) if encoding == "gzip" else zlib.compress(body)
     for wrong in (packed[: 1 + cut % (len(packed) - 1)], packed + b"more"):
         with pytest.raises(NoAnswerError) as broken:
@@ -253,7 +253,7 @@ def test_what_was_compressed_is_never_half_a_body(body: bytes, cut: int, encodin
 
 
 def test_a_bomb_is_not_unpacked() -> None:
-    """However little was sent; up to the limit it is no bomb."""
+    """The bytes that were sent may be few; up to the limit they are unpacked."""
     for members in (1, 3):
         bomb = _packed(gzip.compress(b"\0" * 100_000) * members, "gzip")
         assert len(unpacked(bomb, 100_000 * members).body) == 100_000 * members

@@ -1,4 +1,4 @@
-"""Connections: which are used again, who waits, and what becomes of calls that go wrong, on both event loops."""
+"""Connections on both event loops: which are reused, who waits, and what happens to failed calls."""
 
 import asyncio
 import socket
@@ -39,7 +39,7 @@ def _http(**more: Any) -> Http:
     ids=["length", "interim", "chunks", "1.0 kept", "1.0", "close", "more", "another"],
 )
 def test_a_connection_is_used_again_if_the_answer_allows_it(tell: Any, answer: bytes, lines: int) -> None:
-    """Neither if the server closes it nor if bytes came that nobody asked for."""
+    """It is not if the server closes it, or sent bytes that were not requested."""
 
     async def handler(_: Server, line: Line) -> None:
         while True:
@@ -78,7 +78,7 @@ def test_a_body_without_a_length_ends_with_the_connection(tell: Any) -> None:
 
 
 def test_an_answer_to_a_head_has_no_body(tell: Any) -> None:
-    """Whatever it says of one; the connection is used again."""
+    """Its headers may announce one; the connection is used again."""
 
     async def handler(_: Server, line: Line) -> None:
         for framing in ("Content-Length: 9", "Transfer-Encoding: chunked", "Content-Length: 0"):
@@ -100,8 +100,8 @@ def test_an_answer_to_a_head_has_no_body(tell: Any) -> None:
     tell(story())
 
 
-def test_a_connection_that_the_server_left_is_not_used_for_a_post(tell: Any) -> None:
-    """What this machine knows already: of a create that is sent into it, nobody could say whether it arrived."""
+def test_a_connection_closed_by_the_server_is_not_used_for_a_post(tell: Any) -> None:
+    """This machine knows that it is closed; after a create into it, it would be unknown whether it arrived."""
 
     async def story() -> None:
         http, gone = _http(), asyncio.Event()
@@ -128,7 +128,7 @@ def test_a_connection_that_the_server_left_is_not_used_for_a_post(tell: Any) -> 
 
 @pytest.mark.parametrize("said", [b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n", b"x"])
 def test_an_unrequested_answer_is_ignored(tell: Any, said: bytes) -> None:
-    """Even if it has just arrived, and the event loop has not read it yet."""
+    """It is even if it has just arrived and the event loop has not read it yet."""
 
     async def story() -> None:
         http, writers = _http(), list[asyncio.StreamWriter]()
@@ -162,7 +162,7 @@ def test_an_unrequested_answer_is_ignored(tell: Any, said: bytes) -> None:
 def test_a_request_into_a_dying_connection_is_sent_once_more_if_it_may(
     tell: Any, tmp_path: Path, method: str, kind: str, asked: int
 ) -> None:
-    """On a new connection, even where another one is idle, and with the whole body; a post never."""
+    """It goes over a new connection, even if another is idle, with the whole body; a post never does."""
     path = tmp_path / "body"
     path.write_bytes(b"body")
     body = path if kind == "file" else b"body"
@@ -197,7 +197,7 @@ def test_a_request_into_a_dying_connection_is_sent_once_more_if_it_may(
 @pytest.mark.parametrize("half", [YES[:20], HEAD_OF_YES, YES[:-1]])
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_an_answer_that_breaks_off_is_not_asked_for_again(tell: Any, method: str, half: bytes) -> None:
-    """The caller learns that it had begun."""
+    """The caller is told that it had begun."""
 
     async def handler(server: Server, line: Line) -> None:
         server.asked.append(await line.asked())
@@ -216,8 +216,8 @@ def test_an_answer_that_breaks_off_is_not_asked_for_again(tell: Any, method: str
     tell(story())
 
 
-def test_a_reset_in_a_body_without_a_length_is_no_end(tell: Any) -> None:
-    """Only an orderly end is one."""
+def test_a_reset_does_not_end_a_body_without_a_length(tell: Any) -> None:
+    """Only an orderly close ends the body."""
 
     async def handler(_: Server, line: Line) -> None:
         await line.asked()
@@ -237,8 +237,8 @@ def test_a_reset_in_a_body_without_a_length_is_no_end(tell: Any) -> None:
     tell(story())
 
 
-def test_at_most_so_many_connections_and_everyone_in_turn(tell: Any) -> None:
-    """A task that is cancelled while waiting, or at work, leaves its turn to the next."""
+def test_connections_are_bounded_and_calls_wait_in_turn(tell: Any) -> None:
+    """A task cancelled while waiting or at work leaves its turn to the next."""
 
     async def story() -> None:
         http, go, order = _http(), asyncio.Event(), list[str]()
@@ -276,7 +276,7 @@ def test_at_most_so_many_connections_and_everyone_in_turn(tell: Any) -> None:
 
 
 def test_idle_connections_make_room_for_other_hosts(tell: Any) -> None:
-    """They are part of the 64."""
+    """They count towards the 64."""
 
     async def story() -> None:
         http, meeting = _http(), asyncio.Barrier(MOST)
@@ -298,7 +298,7 @@ def test_idle_connections_make_room_for_other_hosts(tell: Any) -> None:
 
 
 def test_closing_ends_calls_in_progress(tell: Any) -> None:
-    """Also those that wait; a later call opens new connections."""
+    """Waiting ones too; a later call opens new connections."""
 
     async def story() -> None:
         http, hold = _http(), asyncio.Event()
@@ -325,7 +325,7 @@ def test_closing_ends_calls_in_progress(tell: Any) -> None:
 
 
 class _Slow:
-    """A transport that has sent only a part of a request when its answer comes."""
+    """A transport that has sent only part of a request when its answer arrives."""
 
     def __init__(self, connection: Connection, left_bytes: int) -> None:
         self._connection, self._left_bytes = connection, left_bytes
@@ -357,7 +357,7 @@ def test_a_connection_with_half_a_request_in_it_is_not_used_again(tell: Any, lef
 
 
 def test_a_slow_server_is_not_overrun(tell: Any) -> None:
-    """The next piece is sent when it has taken the last one."""
+    """A piece is sent only after the server has taken the last one."""
 
     class Full(_Slow):
         """A transport that is full after each write."""
@@ -389,7 +389,7 @@ def test_a_slow_server_is_not_overrun(tell: Any) -> None:
 
 
 def test_a_turn_is_never_lost(tell: Any) -> None:
-    """Neither by connections that cannot be made nor by a task that is cancelled just when it is given one."""
+    """Neither a failed connection nor a task cancelled just when it gets its turn loses one."""
 
     async def story() -> None:
         http = _http()

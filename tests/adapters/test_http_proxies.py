@@ -26,7 +26,7 @@ def tls(certificate: Path) -> ssl.SSLContext:
 
 @dataclass(frozen=True)
 class Outside:
-    """How a proxy is spoken to."""
+    """How to reach a proxy."""
 
     scheme: str
     tls: ssl.SSLContext | None
@@ -46,14 +46,14 @@ def _direct(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def _store(server: Server, line: Line) -> None:
-    """Answer whatever is asked."""
+    """Answer every request."""
     while True:
         server.asked.append(await line.asked())
         await line.answer(b"the store")
 
 
 def _passing(port: int, answer: bytes = b"HTTP/1.1 200 Connection established\r\n\r\n") -> Handler:
-    """A proxy that passes bytes on to a port, whatever host it is asked for."""
+    """A proxy that forwards bytes to a port, whatever host is requested."""
 
     async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65_536):
@@ -78,7 +78,7 @@ def _passing(port: int, answer: bytes = b"HTTP/1.1 200 Connection established\r\
 
 
 def test_a_connection_with_tls_is_used_again(tell: Any, certificate: Path, tls: ssl.SSLContext) -> None:
-    """As any other, large bodies included; at the end nothing is left open."""
+    """It may have carried large bodies; at the end nothing is left open."""
     body = b"0123456789" * 200_000
 
     async def story() -> None:
@@ -96,7 +96,7 @@ def test_a_connection_with_tls_is_used_again(tell: Any, certificate: Path, tls: 
 
 
 def test_a_certificate_for_another_host_is_not_accepted(tell: Any, certificate: Path, tls: ssl.SSLContext) -> None:
-    """Nor one that nobody vouches for; it is reported as such, and nothing was sent."""
+    """An untrusted one is not either; it is reported as such, and nothing was sent."""
 
     async def story() -> None:
         async with serving(_store, tls=tls) as server:
@@ -110,8 +110,8 @@ def test_a_certificate_for_another_host_is_not_accepted(tell: Any, certificate: 
     tell(story())
 
 
-def test_a_server_that_does_not_shake_hands_is_left(tell: Any) -> None:
-    """Within the time for a connection; or at once if it speaks no TLS."""
+def test_a_server_without_a_tls_handshake_is_given_up(tell: Any) -> None:
+    """It is within the time for a connection, or at once if it does not speak TLS."""
 
     async def silent(_: Server, line: Line) -> None:
         await line.reader.read()
@@ -121,10 +121,13 @@ def test_a_server_that_does_not_shake_hands_is_left(tell: Any) -> None:
         await line.answer()
 
     async def story() -> None:
-        for handler, limit_s, told in ((silent, 0.05, "no connection within 0.05 s"), (plain, 2, "no TLS connection")):
+        for handler, limit_s, message in (
+            (silent, 0.05, "no connection within 0.05 s"),
+            (plain, 2, "no TLS connection"),
+        ):
             http = _http(connect_s=limit_s)
             async with serving(handler) as server:
-                with pytest.raises(NoAnswerError, match=told) as left:
+                with pytest.raises(NoAnswerError, match=message) as left:
                     await http.call("POST", f"https://127.0.0.1:{server.port}/", {})
                 assert not left.value.is_sent
                 await server.wait_until_left()
@@ -136,7 +139,7 @@ def test_a_server_that_does_not_shake_hands_is_left(tell: Any) -> None:
 def test_calls_with_tls_go_through_a_tunnel(
     tell: Any, monkeypatch: pytest.MonkeyPatch, certificate: Path, tls: ssl.SSLContext, outside: Outside
 ) -> None:
-    """The proxy sees the host and its own credentials, nothing else; the tunnel is used again."""
+    """The proxy sees only the host and its own credentials; the tunnel is used again."""
 
     async def story() -> None:
         http = _http(certificate)
@@ -149,8 +152,8 @@ def test_calls_with_tls_go_through_a_tunnel(
                 reply = await http.call("PUT", "https://store.test/a/../b", {"Authorization": "mine"}, b"body")
                 assert reply.body == b"the store"
             assert [one.line for one in proxy.asked] == ["CONNECT store.test:443 HTTP/1.1"]
-            told = {"Host": "store.test:443", "Proxy-Authorization": "Basic bWU6YSB3b3Jk"}
-            assert proxy.asked[0].headers == told
+            headers = {"Host": "store.test:443", "Proxy-Authorization": "Basic bWU6YSB3b3Jk"}
+            assert proxy.asked[0].headers == headers
             assert [one.line for one in store.asked] == ["PUT /a/../b HTTP/1.1"] * 2
             assert "Proxy-Authorization" not in store.asked[0].headers
             assert store.asked[0].headers["Host"] == "store.test"
@@ -174,7 +177,7 @@ def test_calls_with_tls_go_through_a_tunnel(
 def test_a_proxy_that_makes_no_tunnel_means_that_nothing_was_sent(
     tell: Any, monkeypatch: pytest.MonkeyPatch, answer: bytes, told: str
 ) -> None:
-    """Whatever it says instead."""
+    """Its answer does not matter."""
 
     async def story() -> None:
         http = _http()
@@ -189,8 +192,8 @@ def test_a_proxy_that_makes_no_tunnel_means_that_nothing_was_sent(
     tell(story())
 
 
-def test_the_time_for_a_connection_includes_the_proxys_consent(tell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It may say nothing at all."""
+def test_the_time_for_a_connection_includes_the_proxys_answer(tell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proxy may never answer."""
 
     async def silent(_: Server, line: Line) -> None:
         await line.reader.read()
@@ -211,7 +214,7 @@ def test_the_time_for_a_connection_includes_the_proxys_consent(tell: Any, monkey
 def test_a_plain_call_gives_the_proxy_the_whole_address(
     tell: Any, monkeypatch: pytest.MonkeyPatch, certificate: Path, outside: Outside
 ) -> None:
-    """Unchanged, with the proxy's credentials beside the call's own."""
+    """It is unchanged, with the proxy's credentials beside the call's own."""
 
     async def story() -> None:
         http = _http(certificate)
@@ -229,7 +232,7 @@ def test_a_plain_call_gives_the_proxy_the_whole_address(
 
 
 def test_a_proxy_of_another_kind_is_refused(tell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In words that say what can be used."""
+    """The message says which kinds can be used."""
     monkeypatch.setenv("HTTPS_PROXY", "socks5://127.0.0.1:1")
 
     async def story() -> None:

@@ -16,7 +16,7 @@ def _http(*, is_lenient: bool = True) -> Http:
 
 
 def _redirecting(location: str, status: int = 307, times: int = 1) -> Handler:
-    """A server that redirects so many requests, and answers the later ones."""
+    """A server that redirects this many requests, and answers later ones."""
 
     async def handler(server: Server, line: Line) -> None:
         while True:
@@ -43,7 +43,7 @@ def _redirecting(location: str, status: int = 307, times: int = 1) -> Handler:
     ],
 )
 def test_a_redirect_is_followed_as_browsers_do(tell: Any, status: int, method: str, then: str, body: bytes) -> None:
-    """With or without the body, as its status says; to the same server with everything that was sent before."""
+    """The status decides about the body; the same server gets everything that was sent before."""
 
     async def story() -> None:
         http = _http()
@@ -79,7 +79,7 @@ def test_another_server_gets_no_credentials(tell: Any) -> None:
 
 
 @pytest.mark.parametrize("location", ["ftp://x/", "file:///etc/passwd", "https://", "http://[::1/"])
-def test_a_redirect_to_nowhere_is_no_answer(tell: Any, location: str) -> None:
+def test_a_redirect_to_nowhere_is_an_error(tell: Any, location: str) -> None:
     """The request had been sent."""
 
     async def story() -> None:
@@ -93,8 +93,8 @@ def test_a_redirect_to_nowhere_is_no_answer(tell: Any, location: str) -> None:
     tell(story())
 
 
-def test_redirects_end(tell: Any) -> None:
-    """After ten; one that names no address is an answer."""
+def test_redirects_are_bounded(tell: Any) -> None:
+    """Ten are followed; one without an address is an answer."""
 
     async def story() -> None:
         http = _http()
@@ -110,7 +110,7 @@ def test_redirects_end(tell: Any) -> None:
 
 
 def test_other_pools_take_an_answer_as_it_is(tell: Any) -> None:
-    """A redirect is an answer, and an object that is stored compressed stays so; the provider's pool unpacks."""
+    """A redirect is an answer, and a compressed object stays so; the provider's pool unpacks."""
     packed = gzip.compress(b"text")
 
     async def handler(_: Server, line: Line) -> None:

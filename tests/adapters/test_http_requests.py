@@ -1,4 +1,4 @@
-"""What is sent and what becomes of it: bytes unchanged, large bodies, early answers, limits of time and size."""
+"""What is sent and what becomes of it: unchanged bytes, large bodies, early answers, limits of time and size."""
 
 import asyncio
 import errno
@@ -22,14 +22,14 @@ def _http(**more: Any) -> Http:
 
 
 async def _always(server: Server, line: Line) -> None:
-    """Answer whatever is asked."""
+    """Answer every request."""
     while True:
         server.asked.append(await line.asked())
         await line.answer()
 
 
 def test_a_request_is_sent_as_it_is_given(tell: Any) -> None:
-    """Path, query and headers byte for byte, with nothing added but what HTTP needs."""
+    """Path, query and headers are sent byte for byte; only what HTTP needs is added."""
 
     async def story() -> None:
         http, lenient = _http(), _http(is_lenient=True)
@@ -61,7 +61,7 @@ def test_a_request_is_sent_as_it_is_given(tell: Any) -> None:
 
 @pytest.mark.parametrize("wrong", ["a\r\nX: y", "a\nX", "a\rX", "a\0"])
 def test_nothing_can_be_smuggled_into_a_request(tell: Any, wrong: str) -> None:
-    """Not by a header's value or name, nor by an address."""
+    """A header's value or name cannot, nor can an address."""
 
     async def story() -> None:
         http = _http()
@@ -81,8 +81,8 @@ def test_nothing_can_be_smuggled_into_a_request(tell: Any, wrong: str) -> None:
 @pytest.mark.parametrize(
     "url", ["ftp://host/", "http:///x", "host", "", "http://host:x/", "http://a..b/", "http://h h/", "http://[::1/"]
 )
-def test_an_address_that_is_none_is_not_called(tell: Any, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
-    """Nothing is sent, and no proxy asked."""
+def test_an_invalid_address_is_not_called(tell: Any, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """Nothing is sent, not even to a proxy."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
 
     async def story() -> None:
@@ -123,8 +123,8 @@ def test_a_large_body_does_not_hold_up_other_calls(tell: Any, tmp_path: Path, ki
 
 
 @pytest.mark.parametrize("kind", ["bytes", "file"])
-def test_an_answer_that_comes_before_the_body_is_sent_is_an_answer(tell: Any, tmp_path: Path, kind: str) -> None:
-    """A refusal, say; what is left of the body is not sent, and the connection not used again."""
+def test_an_answer_before_the_body_is_sent_is_accepted(tell: Any, tmp_path: Path, kind: str) -> None:
+    """If it is a refusal, the rest of the body is not sent, and the connection not reused."""
     path = tmp_path / "large"
     path.write_bytes(LARGE)
 
@@ -172,7 +172,7 @@ def test_a_file_that_becomes_shorter_is_not_sent_as_if_it_were_whole(tell: Any, 
 
 
 def test_a_call_ends_if_nothing_moves(tell: Any) -> None:
-    """While a body is sent, before the answer and within it."""
+    """It may stall while a body is sent, before the answer, or within it."""
 
     async def handler(_: Server, line: Line) -> None:
         asked = await line.head()
@@ -196,7 +196,7 @@ def test_a_call_ends_if_nothing_moves(tell: Any) -> None:
 
 
 def test_what_moves_slowly_may_take_longer(tell: Any) -> None:
-    """The limit is for each read."""
+    """The limit applies to each read."""
 
     async def handler(_: Server, line: Line) -> None:
         await line.asked()
@@ -214,7 +214,7 @@ def test_what_moves_slowly_may_take_longer(tell: Any) -> None:
 
 
 def test_an_answer_that_came_while_the_process_was_suspended_is_read(tell: Any) -> None:
-    """Its time was over, but it was there."""
+    """Its time was over, but it had arrived."""
 
     async def handler(_: Server, line: Line) -> None:
         await line.asked()
@@ -231,7 +231,7 @@ def test_an_answer_that_came_while_the_process_was_suspended_is_read(tell: Any) 
 
 
 def test_a_whole_call_has_a_limit_too(tell: Any) -> None:
-    """What never left the queue was not sent."""
+    """A call that never got a connection was not sent."""
 
     async def story() -> None:
         http = _http()
@@ -260,7 +260,7 @@ def test_a_whole_call_has_a_limit_too(tell: Any) -> None:
 
 
 def test_a_disk_that_times_out_is_reported_as_such(tell: Any, tmp_path: Path) -> None:
-    """Also in a call without a limit of its own."""
+    """It is even in a call without a limit of its own."""
 
     class Slow(type(tmp_path)):  # type: ignore[misc]
         def open(self, *_: Any, **__: Any) -> Any:
@@ -277,7 +277,7 @@ def test_a_disk_that_times_out_is_reported_as_such(tell: Any, tmp_path: Path) ->
 
 
 def test_a_refused_large_body_ends_its_connection(tell: Any) -> None:
-    """Not all of it may have been read: the next request would wait behind the rest."""
+    """Some of it may be unread, and the next request would wait behind the rest."""
     lines: list[Line] = []
     answers = [b"HTTP/1.1 412 No\r\nContent-Length: 0\r\n\r\n", YES, YES]
 
@@ -319,8 +319,8 @@ def test_a_body_that_is_too_long_is_not_read(tell: Any) -> None:
     tell(story())
 
 
-def test_an_address_of_the_new_kind_is_reached(tell: Any) -> None:
-    """IPv6, with its brackets in the header."""
+def test_an_ipv6_address_is_reached(tell: Any) -> None:
+    """The header has it in brackets."""
 
     async def story() -> None:
         http = _http()

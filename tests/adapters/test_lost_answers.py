@@ -1,4 +1,4 @@
-"""A store whose answers are lost, late or refusals: own writes are recognised, and nothing is taken for absent."""
+"""Lost, late or refused answers of a store: our own writes are recognised, and nothing is taken for absent."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -42,7 +42,7 @@ def _puts(wire: Wire) -> int:
 
 @pytest.mark.parametrize("wrong", [LOSE, CUT, s3_error(503, "SlowDown"), s3_error(500, "InternalError")])
 def test_a_claim_whose_answer_was_lost_is_ours(wire: Wire, wrong: Any) -> None:
-    """The network's retry meets our own write, or makes it: in both cases the claim is held, with the ETag there."""
+    """The network retry meets our own write or makes it: either way the claim holds, with that ETag."""
     wire.proxy.rule = once(_is_put, wrong)
 
     async def story() -> None:
@@ -58,7 +58,7 @@ def test_a_claim_whose_answer_was_lost_is_ours(wire: Wire, wrong: Any) -> None:
 
 @pytest.mark.parametrize("wrong", [LOSE, CUT])
 def test_a_rewrite_whose_answer_was_lost_is_ours(wire: Wire, wrong: Any) -> None:
-    """It went through, and the hold that comes back opens the next write."""
+    """It succeeded, and the returned hold permits the next write."""
 
     async def story() -> None:
         ledger = Ledger(wire.bucket)
@@ -77,8 +77,8 @@ def test_a_rewrite_whose_answer_was_lost_is_ours(wire: Wire, wrong: Any) -> None
     run(story())
 
 
-def test_a_claim_of_somebody_else_is_not_ours(wire: Wire) -> None:
-    """Even if the loser's request was repeated by the network."""
+def test_another_owners_claim_is_not_ours(wire: Wire) -> None:
+    """It is not even if the network repeated the loser's request."""
     wire.proxy.rule = once(_is_put, CUT)
 
     async def story() -> None:
@@ -89,14 +89,14 @@ def test_a_claim_of_somebody_else_is_not_ours(wire: Wire) -> None:
 
 
 def test_a_passing_conflict_is_put_again(wire: Wire) -> None:
-    """409 says that two requests met, not who won: what is there decides."""
+    """409 says that two requests met, not who won: the stored object decides."""
     wire.proxy.rule = once(_is_put, s3_error(409, "ConditionalRequestConflict"), times=2)
     assert run(Ledger(wire.bucket).claim(RECORD)) is not None
     assert _puts(wire) == 3
 
 
 def test_conflicts_without_end_are_left_for_later(wire: Wire) -> None:
-    """Nobody else's record is there: neither lost nor held."""
+    """There is no other owner's record, so the claim is neither lost nor held."""
     wire.proxy.rule = once(_is_put, s3_error(409, "ConditionalRequestConflict"), times=100)
     with pytest.raises(RetryLaterError):
         run(Ledger(wire.bucket).claim(RECORD))
@@ -105,7 +105,7 @@ def test_conflicts_without_end_are_left_for_later(wire: Wire) -> None:
 @pytest.mark.parametrize("verb", ["get", "head"])
 @pytest.mark.parametrize("status", [401, 403, 500, 503])
 def test_a_refusal_is_never_read_as_absent(wire: Wire, verb: str, status: int) -> None:
-    """Only the store's own word for `no such key` says that there is none."""
+    """Only the store's own code for `no such key` means absent."""
     wire.proxy.rule = once(_is_read, s3_error(status, "AccessDenied"), times=9)
     with pytest.raises(RetryLaterError):
         run(getattr(wire.bucket, verb)("inbox/a.txt"))
@@ -124,7 +124,7 @@ def test_a_refusal_is_never_read_as_absent(wire: Wire, verb: str, status: int) -
 def test_an_object_that_alone_cannot_be_read_is_named(
     wire: Wire, verb: str, status: int, code: str, remedy: str
 ) -> None:
-    """Archived, encrypted with a key of its own, forbidden: its key comes along, and what to do."""
+    """Archived, encrypted with a key of its own, or forbidden: the error has its key and the remedy."""
     wire.proxy.rule = once(_is_read, s3_error(status, code), times=9)
     with pytest.raises(UnreadableError, match=remedy if verb == "get" else "inbox/a.txt") as refused:
         run(getattr(wire.bucket, verb)("inbox/a.txt"))
@@ -132,8 +132,8 @@ def test_an_object_that_alone_cannot_be_read_is_named(
 
 
 @pytest.mark.parametrize("status", [401, 429, 500, 503])
-def test_a_refusal_that_passes_concerns_no_object(wire: Wire, status: int) -> None:
-    """An outage must not look like thousands of damaged objects; nor does a list or a write that is forbidden."""
+def test_a_temporary_refusal_concerns_no_object(wire: Wire, status: int) -> None:
+    """An outage, or a forbidden list or write, must not look like thousands of damaged objects."""
     wire.proxy.rule = once(_is_read, s3_error(status, "SlowDown"), times=9)
     with pytest.raises(RetryLaterError) as refused:
         run(wire.bucket.get("inbox/a.txt"))
@@ -144,16 +144,16 @@ def test_a_refusal_that_passes_concerns_no_object(wire: Wire, status: int) -> No
     assert not isinstance(refused.value, UnreadableError)
 
 
-def test_a_bucket_that_is_not_there_is_no_absent_object(wire: Wire) -> None:
-    """A wrong name of the bucket must not look like an empty one."""
+def test_a_missing_bucket_is_not_an_absent_object(wire: Wire) -> None:
+    """A wrong bucket name must not look like an empty bucket."""
     wire.proxy.rule = once(_is_read, s3_error(404, "NoSuchBucket"), times=9)
     with pytest.raises(RetryLaterError):
         run(wire.bucket.get("inbox/a.txt"))
 
 
 @pytest.mark.parametrize(("match", "status"), [(ABSENT, 403), ("etag", 403), (ABSENT, 404), ("etag", 500)])
-def test_a_refused_put_is_no_conflict(wire: Wire, match: str, status: int) -> None:
-    """Nothing is decided by it."""
+def test_a_refused_put_is_not_a_conflict(wire: Wire, match: str, status: int) -> None:
+    """It decides nothing."""
     code = "NoSuchBucket" if status == 404 else "AccessDenied"
     wire.proxy.rule = once(_is_put, s3_error(status, code), times=9)
     with pytest.raises(RetryLaterError):
@@ -161,14 +161,14 @@ def test_a_refused_put_is_no_conflict(wire: Wire, match: str, status: int) -> No
 
 
 def test_a_match_on_a_missing_key_that_answers_404_is_a_conflict(wire: Wire) -> None:
-    """As S3 itself answers."""
+    """S3 itself answers so."""
     wire.proxy.rule = once(_is_put, s3_error(404, "NoSuchKey"))
     with pytest.raises(ConflictError):
         run(wire.bucket.put("k", b"x", match="etag", content_type=TEXT))
 
 
 def test_a_refused_delete_is_reported(wire: Wire) -> None:
-    """An object that must go and does not is tried again later."""
+    """An object that must be deleted and is not is tried again later."""
     wire.proxy.rule = once(lambda request: request.method == "DELETE", s3_error(403, "AccessDenied"), times=9)
     with pytest.raises(RetryLaterError):
         run(wire.bucket.delete("k"))
@@ -182,15 +182,15 @@ def test_a_refused_delete_is_reported(wire: Wire) -> None:
     ],
 )
 def test_an_object_is_read_whole_or_not_at_all(wire: Wire, wrong: Any) -> None:
-    """A body that is cut off is never taken for the document."""
+    """A truncated body is never taken for the document."""
     run(wire.direct.put("k", b"x" * 10_000, match=ABSENT, content_type=TEXT))
     wire.proxy.rule = once(_is_read, wrong, times=9)
     with pytest.raises(RetryLaterError):
         run(wire.bucket.get("k"))
 
 
-def test_what_is_too_large_is_not_read(wire: Wire) -> None:
-    """The size is judged before any of the bytes: these would never come."""
+def test_a_too_large_object_is_not_read(wire: Wire) -> None:
+    """The size is checked before any of the bytes, which here would never arrive."""
     headers = {"Content-Length": str(10**12), "ETag": '"e"', "Last-Modified": "Sat, 17 May 2031 12:00:00 GMT"}
     wire.proxy.rule = once(_is_read, Say(200, b"x", headers), times=9)
     with pytest.raises(TooLargeError) as refused:
@@ -199,7 +199,7 @@ def test_what_is_too_large_is_not_read(wire: Wire) -> None:
 
 
 def test_ages_are_by_the_stores_clock(wire: Wire) -> None:
-    """Both times come with the answer; this machine's clock never enters."""
+    """Both times come with the answer; this machine's clock does not matter."""
     headers = {
         "ETag": '"e"',
         "Last-Modified": "Sat, 17 May 1997 12:00:00 GMT",
@@ -214,7 +214,7 @@ def test_ages_are_by_the_stores_clock(wire: Wire) -> None:
 
 
 def test_metadata_is_read_whatever_case_a_store_sends_it_in(wire: Wire) -> None:
-    """Some keep the case of header names, some do not."""
+    """Some stores keep the case of header names."""
     date = "Sat, 17 May 1997 12:00:00 GMT"
     headers = {"ETag": '"e"', "Last-Modified": date, "Date": date, "X-Amz-Meta-Backburner-Run": "Job.1"}
     wire.proxy.rule = once(_is_read, Say(200, b"x", headers))

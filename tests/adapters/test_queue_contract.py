@@ -1,4 +1,4 @@
-"""What the core may expect of every `Queue`: the same of the fake and of the real adapter."""
+"""What the core may expect of every `Queue`, of the fake and of the real adapters alike."""
 
 import asyncio
 from dataclasses import replace
@@ -12,7 +12,7 @@ from .conftest import VISIBILITY_S, QueueSubject
 
 
 async def _all(queue: Queue) -> list[Received]:
-    """Everything that shows now."""
+    """All visible messages."""
     received: list[Received] = []
     while batch := await queue.receive(10, 0):
         received += batch
@@ -20,7 +20,7 @@ async def _all(queue: Queue) -> list[Received]:
 
 
 def test_what_was_sent_is_received(queue: QueueSubject) -> None:
-    """Bodies come back as they went, with their first receive counted."""
+    """The bodies are unchanged, and the first receive is counted."""
     bodies = ['{"key":"inbox/🐘 + %20 \\"x\\" <&>\\n\\u0000"}', "x" * 60_000, "\t"]
 
     async def story() -> list[Received]:
@@ -35,16 +35,16 @@ def test_what_was_sent_is_received(queue: QueueSubject) -> None:
 
 
 def test_an_empty_queue_answers_with_nothing(queue: QueueSubject) -> None:
-    """After waiting, if asked to."""
+    """It waits first, if asked to."""
     assert list(queue.run(queue.queue.receive(10, 1))) == []
 
 
-def test_it_says_how_long_a_message_stays_in_hand(queue: QueueSubject) -> None:
-    """As it was made."""
+def test_a_queue_reports_its_visibility_timeout(queue: QueueSubject) -> None:
+    """It is the one that the queue was created with."""
     assert queue.run(queue.queue.visibility_s()) == VISIBILITY_S
 
 
-def test_no_more_come_than_asked_for(queue: QueueSubject) -> None:
+def test_no_more_messages_are_received_than_requested(queue: QueueSubject) -> None:
     """The others wait."""
 
     async def story() -> tuple[int, int]:
@@ -55,8 +55,8 @@ def test_no_more_come_than_asked_for(queue: QueueSubject) -> None:
     assert queue.run(story()) == (3, 1)
 
 
-def test_dozens_at_once_all_arrive(queue: QueueSubject) -> None:
-    """More concurrent sends, postponements and deletes than one batch holds: each has its effect, once."""
+def test_dozens_of_concurrent_calls_all_take_effect(queue: QueueSubject) -> None:
+    """Sends, postponements and deletes that exceed a batch each have their effect, once."""
 
     async def story() -> None:
         bodies = [f"{n}" * 1000 for n in range(37)]
@@ -74,7 +74,7 @@ def test_dozens_at_once_all_arrive(queue: QueueSubject) -> None:
 
 
 def test_large_messages_at_once_all_arrive(queue: QueueSubject) -> None:
-    """Batches keep to the bytes that one call may have."""
+    """Batches keep within the bytes that one call may have."""
 
     async def story() -> int:
         await asyncio.gather(*(queue.queue.send("x" * 90_000, 0) for _ in range(9)))
@@ -83,8 +83,8 @@ def test_large_messages_at_once_all_arrive(queue: QueueSubject) -> None:
     assert queue.run(story()) == 9
 
 
-def test_a_message_in_hand_is_nobody_elses(queue: QueueSubject) -> None:
-    """Until it is postponed to now: then it comes again, as the second receive."""
+def test_a_received_message_is_invisible_to_others(queue: QueueSubject) -> None:
+    """It is until it is postponed to now; then its second receive is counted."""
 
     async def story() -> list[int]:
         await queue.queue.send("m", 0)
@@ -98,7 +98,7 @@ def test_a_message_in_hand_is_nobody_elses(queue: QueueSubject) -> None:
 
 
 def test_delays_hold_a_message_back(queue: QueueSubject) -> None:
-    """A delayed one shows after its delay, one that is delayed for long does not, a postponed one comes back."""
+    """One appears after its delay, one with a long delay does not, a postponed one comes back."""
 
     async def story() -> list[str]:
         await queue.queue.send("soon", 1)
@@ -114,7 +114,7 @@ def test_delays_hold_a_message_back(queue: QueueSubject) -> None:
 
 
 def test_a_message_that_is_gone_can_be_deleted_and_postponed(queue: QueueSubject) -> None:
-    """What was asked for is done already: no error."""
+    """What was asked for is already done, so it is no error."""
 
     async def story() -> None:
         await queue.queue.send("m", 0)
@@ -127,8 +127,8 @@ def test_a_message_that_is_gone_can_be_deleted_and_postponed(queue: QueueSubject
     queue.run(story())
 
 
-def test_a_receipt_that_never_was_is_no_error(queue: QueueSubject) -> None:
-    """A receipt of another time is not in hand."""
+def test_an_unknown_receipt_is_no_error(queue: QueueSubject) -> None:
+    """A receipt from another time belongs to no message in hand."""
 
     async def story() -> None:
         await queue.queue.send("m", 0)
@@ -136,7 +136,7 @@ def test_a_receipt_that_never_was_is_no_error(queue: QueueSubject) -> None:
         stranger = replace(message, receipt="no-such-receipt")
         await queue.queue.postpone(stranger, 0)
         await queue.queue.delete(stranger)
-        assert await _all(queue.queue) == []  # the true one is still in hand
+        assert await _all(queue.queue) == []  # the message is still in hand
 
     queue.run(story())
 
@@ -148,7 +148,7 @@ def test_a_delay_that_no_queue_takes_is_refused(queue: QueueSubject) -> None:
 
 
 def test_a_postponement_that_no_queue_takes_is_refused(queue: QueueSubject) -> None:
-    """Rather than swallowed: a message that was not postponed comes back when nobody expects it."""
+    """If it were ignored, the message would come back unexpectedly."""
 
     async def story() -> None:
         await queue.queue.send("m", 0)

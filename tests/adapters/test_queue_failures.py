@@ -1,4 +1,4 @@
-"""A batch call that answers 200 with failures inside: each outcome reaches the task that asked for it, no other."""
+"""Batch calls that answer 200 with failures inside: each task gets exactly the outcome of its own entry."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ TOLERATED = [
 
 @pytest.fixture(scope="module")
 def stub() -> Iterator[Proxy]:
-    """A server that answers as the test says; behind it there is nothing."""
+    """A server that answers as the test says, with nothing behind it."""
     with serve_proxy("http://127.0.0.1:1") as proxy:
         yield proxy
 
@@ -42,7 +42,7 @@ def _message(n: int) -> Received:
 
 
 def _failing(code_of: Callable[[dict[str, Any]], str | None]) -> Callable[[Request], Say]:
-    """Answer a batch call: each entry fails with its code, or goes well."""
+    """Answer a batch call: each entry fails with its code, or succeeds."""
 
     def rule(request: Request) -> Say:
         entries = json.loads(request.body)["Entries"]
@@ -58,7 +58,7 @@ def _failing(code_of: Callable[[dict[str, Any]], str | None]) -> Callable[[Reque
 
 
 def test_a_failed_send_reaches_its_sender_alone(queue: tuple[Proxy, SqsQueue]) -> None:
-    """25 sends at once, in three batches, of which every third fails: those raise, the others do not."""
+    """Of 25 concurrent sends in three batches, every third fails: only those raise."""
     proxy, subject = queue
     proxy.rule = _failing(lambda entry: "InternalError" if int(entry["MessageBody"]) % 3 == 0 else None)
 
@@ -72,7 +72,7 @@ def test_a_failed_send_reaches_its_sender_alone(queue: tuple[Proxy, SqsQueue]) -
 
 
 def test_a_batch_keeps_to_the_bytes_of_one_call(queue: tuple[Proxy, SqsQueue]) -> None:
-    """256 KB in all, the strictest of the services."""
+    """The strictest service's limit is 256 KB in all."""
     proxy, subject = queue
     proxy.rule = _failing(lambda _: None)
 
@@ -87,7 +87,7 @@ def test_a_batch_keeps_to_the_bytes_of_one_call(queue: tuple[Proxy, SqsQueue]) -
 
 @pytest.mark.parametrize("verb", ["delete", "postpone"])
 def test_a_failed_entry_reaches_its_caller_alone(queue: tuple[Proxy, SqsQueue], verb: str) -> None:
-    """Also where the entries carry receipts."""
+    """It does even if the entries have receipts."""
     proxy, subject = queue
     proxy.rule = _failing(lambda entry: "InternalError" if entry["ReceiptHandle"].endswith("7") else None)
 
@@ -103,8 +103,8 @@ def test_a_failed_entry_reaches_its_caller_alone(queue: tuple[Proxy, SqsQueue], 
 
 
 @pytest.mark.parametrize("code", TOLERATED)
-def test_a_message_in_other_hands_is_no_error(queue: tuple[Proxy, SqsQueue], code: str) -> None:
-    """Neither to postpone nor to delete it; nor does it hide another's failure."""
+def test_a_message_that_another_process_received_is_no_error(queue: tuple[Proxy, SqsQueue], code: str) -> None:
+    """Postponing or deleting it raises nothing, and does not hide another's failure."""
     proxy, subject = queue
     proxy.rule = _failing(lambda entry: "InternalError" if entry["ReceiptHandle"].endswith("1") else code)
 
@@ -118,8 +118,8 @@ def test_a_message_in_other_hands_is_no_error(queue: tuple[Proxy, SqsQueue], cod
 
 
 @pytest.mark.parametrize("code", TOLERATED)
-def test_a_send_tolerates_nothing(queue: tuple[Proxy, SqsQueue], code: str) -> None:
-    """A message that is not on the queue must never be believed to be."""
+def test_a_send_tolerates_no_failure(queue: tuple[Proxy, SqsQueue], code: str) -> None:
+    """A message that is not on the queue must never be taken for sent."""
     proxy, subject = queue
     proxy.rule = _failing(lambda _: code)
     with pytest.raises(RetryLaterError):
@@ -128,7 +128,7 @@ def test_a_send_tolerates_nothing(queue: tuple[Proxy, SqsQueue], code: str) -> N
 
 @pytest.mark.parametrize("act", [CUT, Say(403, b'{"__type":"AccessDenied"}'), Say(500)])
 def test_a_call_that_fails_as_a_whole_reaches_everybody(queue: tuple[Proxy, SqsQueue], act: Any) -> None:
-    """Each caller of the batch hears it; nobody waits for ever."""
+    """Each caller of the batch gets the error; none waits for ever."""
     proxy, subject = queue
     proxy.rule = lambda _: act
 
@@ -139,15 +139,15 @@ def test_a_call_that_fails_as_a_whole_reaches_everybody(queue: tuple[Proxy, SqsQ
 
 
 def test_a_failed_receive_is_reported(queue: tuple[Proxy, SqsQueue]) -> None:
-    """An outage of the queue must not look like an empty queue."""
+    """A queue's outage must not look like an empty queue."""
     proxy, subject = queue
     proxy.rule = lambda _: Say(403, b'{"__type":"AccessDenied"}')
     with pytest.raises(RetryLaterError):
         run(subject.receive(10, 0))
 
 
-def test_a_caller_that_gave_up_spoils_nobody_elses_batch(queue: tuple[Proxy, SqsQueue]) -> None:
-    """One of two callers is cancelled while the batch is under way: the other hears its end."""
+def test_a_cancelled_caller_does_not_affect_its_batch(queue: tuple[Proxy, SqsQueue]) -> None:
+    """One of two callers is cancelled during the call, and the other still gets its outcome."""
     proxy, subject = queue
     proxy.rule = _failing(lambda _: None)
 
@@ -161,7 +161,7 @@ def test_a_caller_that_gave_up_spoils_nobody_elses_batch(queue: tuple[Proxy, Sqs
 
 
 def test_a_message_sent_alone_does_not_wait(queue: tuple[Proxy, SqsQueue], monkeypatch: pytest.MonkeyPatch) -> None:
-    """One message after the other goes out at once; what comes while a call is under way goes out together."""
+    """Single messages are sent at once; those that come during a call are sent together."""
     proxy, subject = queue
     monkeypatch.setattr(queues, "_LINGER_S", 60.0)
     proxy.rule = _failing(lambda _: None)
@@ -181,10 +181,10 @@ def test_a_message_sent_alone_does_not_wait(queue: tuple[Proxy, SqsQueue], monke
 def test_a_messages_age_is_by_the_queues_clock(
     queue: tuple[Proxy, SqsQueue], date: str | None, age_s: float | None
 ) -> None:
-    """Both times are the queue's own, however wrong this machine's clock is; ours is used if it reports none."""
+    """Both times are the queue's, however wrong this machine's clock; ours serves if it reports none."""
     proxy, subject = queue
-    told = {"ApproximateReceiveCount": "2", "SentTimestamp": "1445412480000"}
-    body = json.dumps({"Messages": [{"Body": "m", "ReceiptHandle": "r", "Attributes": told}]}).encode()
+    attributes = {"ApproximateReceiveCount": "2", "SentTimestamp": "1445412480000"}
+    body = json.dumps({"Messages": [{"Body": "m", "ReceiptHandle": "r", "Attributes": attributes}]}).encode()
     proxy.rule = lambda _: Say(200, body, {} if date is None else {"Date": date})
     (received,) = run(subject.receive(1, 0))
     a_year_s = 365 * 86_400

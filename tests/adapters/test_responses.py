@@ -1,4 +1,4 @@
-"""The OpenAI adapter against a provider on this machine: one request for each call, whatever happens an `Answer`."""
+"""The OpenAI adapter against a local provider: each call makes one request, and any outcome is an `Answer`."""
 
 import asyncio
 import socket
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 class _Clients(dict[str, Any]):
-    """An adapter's memory that knows every client which was ever made, to close them all."""
+    """The adapter's cache, which remembers every client ever made, to close them all."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class _Clients(dict[str, Any]):
 
 @dataclass(frozen=True)
 class Provider:
-    """A stand-in, and a proxy in front of it that the adapter speaks to."""
+    """A stand-in, with a proxy in front of it that the adapter calls."""
 
     running: Running
     proxy: Proxy
@@ -51,7 +51,7 @@ class Provider:
     ) -> T:
         """Run a story with an adapter whose connections live as long as its loop."""
 
-        async def told() -> T:
+        async def story_and_close() -> T:
             clients = _Clients()
             api = ResponsesApi(
                 base_url=base_url or f"{self.proxy.url}/v1",
@@ -67,7 +67,7 @@ class Provider:
                 for client in clients.made:
                     await client.close()
 
-        return asyncio.run(told())
+        return asyncio.run(story_and_close())
 
     def create(self, model: str = "stand-in", limit_s: float = 20.0, **more: Any) -> Answer:
         """One create."""
@@ -76,7 +76,7 @@ class Provider:
 
     @property
     def posts(self) -> int:
-        """How many POSTs came in."""
+        """How many POSTs arrived."""
         return sum(request.method == "POST" for request in self.proxy.requests)
 
 
@@ -92,15 +92,15 @@ def _servers() -> Iterator[Provider]:
 
 @pytest.fixture
 def provider(_servers: Provider) -> Iterator[Provider]:
-    """The provider, with nothing in its memory."""
+    """The provider, with an empty memory."""
     _servers.running.stand_in.reset()
     _servers.proxy.requests.clear()
     yield _servers
     _servers.proxy.rule = lambda _: None
 
 
-def test_a_generation_from_its_create_to_its_end(provider: Provider) -> None:
-    """Create, retrieve and delete bring what the provider says; a deleted one is 404."""
+def test_a_generation_is_followed_from_create_to_delete(provider: Provider) -> None:
+    """Create, retrieve and delete return what the provider says; a deleted one is 404."""
 
     async def story(api: ResponsesApi) -> tuple[Answer, Answer, Answer, Answer]:
         created = await api.create({"model": "stand-in", "input": DOCUMENT, "background": True}, 5)
@@ -117,8 +117,8 @@ def test_a_generation_from_its_create_to_its_end(provider: Provider) -> None:
     assert ended.usage.total_tokens == ended.usage.input_tokens + ended.usage.output_tokens > 0
 
 
-def test_the_request_goes_out_as_it_is(provider: Provider) -> None:
-    """Every field that Backburner sets, what `extra` adds, the key and the project; the document verbatim."""
+def test_the_request_is_sent_unchanged(provider: Provider) -> None:
+    """It has Backburner's fields, those of `extra`, the key and the project; the document is verbatim."""
     extra = {"parallel_tool_calls": False, "safety_identifier": "a"}
     named = {
         "instructions": "Sum up.\r\n\ttwice",
@@ -162,7 +162,7 @@ CREATES = {
 
 @pytest.mark.parametrize("behaviour", CREATES)
 def test_a_create_is_sent_once_however_it_fails(provider: Provider, behaviour: str) -> None:
-    """Exactly one POST, within its limit; what came back is what the verdict needs."""
+    """There is exactly one POST, within its limit, and the verdict gets what it needs."""
     status, code, act = CREATES[behaviour]
     began = time.monotonic()
     limit_s = LIMIT_S if behaviour == "create-slow-after" else PATIENCE_S
@@ -177,7 +177,7 @@ def test_a_create_is_sent_once_however_it_fails(provider: Provider, behaviour: s
 
 @pytest.mark.parametrize("act", [CUT, LOSE, Say(200), Say(200, b"[]"), Say(200, b'{"id": 7}'), Say(204)])
 def test_a_create_without_a_usable_answer_was_perhaps_sent(provider: Provider, act: Any) -> None:
-    """Nothing came back that names a generation: one POST, and the answer is ambiguous."""
+    """The answer names no generation: there was one POST, and it is ambiguous."""
     provider.proxy.rule = lambda _: act
     answer = provider.create()
     assert isinstance(answer, FailedCall)
@@ -187,7 +187,7 @@ def test_a_create_without_a_usable_answer_was_perhaps_sent(provider: Provider, a
 
 
 def test_a_refused_connection_was_never_sent(provider: Provider) -> None:
-    """Nobody listens: nothing was begun, no attempt is used."""
+    """Nothing listens, so nothing was begun and no attempt is used."""
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{nobody.getsockname()[1]}/v1"
@@ -197,8 +197,8 @@ def test_a_refused_connection_was_never_sent(provider: Provider) -> None:
     assert judge(answer, Call.CREATE).act is Act.WAIT
 
 
-def test_a_provider_that_never_answers_is_left_at_the_limit(provider: Provider) -> None:
-    """The whole call is bounded; the request was sent, so it is ambiguous."""
+def test_a_provider_that_never_answers_is_given_up_at_the_limit(provider: Provider) -> None:
+    """The limit is on the whole call; the request was sent, so it is ambiguous."""
     let_go = threading.Event()
 
     def hold(_: Any) -> Say:
@@ -232,7 +232,7 @@ RETRIEVES = {
 
 @pytest.mark.parametrize("behaviour", RETRIEVES)
 def test_a_retrieve_that_fails_is_an_answer(provider: Provider, behaviour: str) -> None:
-    """One GET, not repeated by the SDK; nothing is raised and nothing failed by it."""
+    """There is one GET, which the SDK does not repeat; nothing is raised, and nothing fails."""
 
     async def story(api: ResponsesApi) -> Answer:
         model = f"stand-in/{behaviour}"
@@ -249,8 +249,8 @@ def test_a_retrieve_that_fails_is_an_answer(provider: Provider, behaviour: str) 
 
 
 @pytest.mark.parametrize(("times", "answered"), [(1, True), (2, False)])
-def test_a_retrieve_over_a_dead_connection_is_asked_once_more(provider: Provider, times: int, answered: bool) -> None:  # noqa: FBT001
-    """A connection that died while nobody looked is no answer; a second one is, and what fails twice waits."""
+def test_a_retrieve_over_a_dead_connection_is_sent_once_more(provider: Provider, times: int, answered: bool) -> None:  # noqa: FBT001
+    """A connection that died while idle is no answer; if the second try fails too, it waits."""
     provider.proxy.rule = once(lambda request: request.method == "GET", CUT, times)
 
     async def story(api: ResponsesApi) -> Answer:
@@ -281,15 +281,15 @@ def test_a_retrieve_over_a_dead_connection_is_asked_once_more(provider: Provider
     ],
 )
 def test_a_hint_of_the_provider_is_read(provider: Provider, headers: dict[str, str], expected_s: float | None) -> None:
-    """`Retry-After` in seconds or as a date; what cannot be read is no hint."""
+    """`Retry-After` may be in seconds or a date; an unreadable one is no hint."""
     provider.proxy.rule = lambda _: Say(429, b"{}", headers)
     answer = provider.create()
     assert isinstance(answer, FailedCall)
     assert answer.retry_after_s == expected_s
 
 
-def test_a_hint_without_end_is_no_hint(provider: Provider) -> None:
-    """Whatever comes back can be rounded to seconds and waited for."""
+def test_an_infinite_hint_is_ignored(provider: Provider) -> None:
+    """Every hint can be rounded to seconds and waited for."""
     provider.proxy.rule = lambda _: Say(429, b"{}", {"Retry-After": "inf"})
     answer = provider.create()
     assert isinstance(answer, FailedCall)
@@ -297,7 +297,7 @@ def test_a_hint_without_end_is_no_hint(provider: Provider) -> None:
 
 
 def test_the_hint_of_a_generation_is_read_in_milliseconds(provider: Provider) -> None:
-    """`openai-poll-after-ms` wins over `Retry-After`."""
+    """`openai-poll-after-ms` takes precedence over `Retry-After`."""
     headers = {"openai-poll-after-ms": "2500", "Retry-After": "9"}
     provider.proxy.rule = lambda _: Say(200, b'{"id": "r", "status": "queued"}', headers)
     answer = provider.create()
@@ -315,7 +315,7 @@ def test_the_hint_of_a_generation_is_read_in_milliseconds(provider: Provider) ->
     ],
 )
 def test_an_exhausted_quota_is_seen_in_every_shape(provider: Provider, body: bytes) -> None:
-    """By its code, its type, flat or nested: never by its text."""
+    """Its code or type, flat or nested, gives it away, never its text."""
     provider.proxy.rule = lambda _: Say(429, body)
     assert judge(provider.create(), Call.CREATE).act is Act.PAUSE
 
@@ -333,7 +333,7 @@ def test_an_exhausted_quota_is_seen_in_every_shape(provider: Provider, body: byt
     ],
 )
 def test_an_error_without_a_shape_is_known_by_its_status(provider: Provider, body: bytes) -> None:
-    """Gateways answer with pages, with nothing, with anything."""
+    """Gateways answer with HTML, with nothing, with anything."""
     provider.proxy.rule = lambda _: Say(502, body)
     answer = provider.create()
     assert isinstance(answer, FailedCall)
@@ -351,7 +351,7 @@ def test_an_error_without_a_shape_is_known_by_its_status(provider: Provider, bod
 )
 @pytest.mark.parametrize("verb", ["create", "retrieve"])
 def test_numbers_and_nesting_beyond_reason_are_answers_too(provider: Provider, verb: str, body: bytes) -> None:
-    """Nothing is raised by what a provider sends."""
+    """Nothing that a provider sends raises an exception."""
     provider.proxy.rule = lambda _: Say(200, body)
 
     async def story(api: ResponsesApi) -> Answer:
@@ -362,14 +362,14 @@ def test_numbers_and_nesting_beyond_reason_are_answers_too(provider: Provider, v
 
 @pytest.mark.parametrize("more", [{"temperature": float("nan")}, {"tools": [{"name": "\ud800"}]}])
 def test_a_request_that_cannot_be_sent_is_an_answer(provider: Provider, more: dict[str, Any]) -> None:
-    """What a recipe can hold and JSON cannot fails the job, not the process."""
+    """A recipe with something that JSON cannot express fails the job, not the process."""
     answer = provider.create(**more)
     assert isinstance(answer, FailedCall)
     assert provider.posts == 0
 
 
 def test_a_key_that_cannot_be_read_starts_nothing(provider: Provider) -> None:
-    """An outage of the secret store is trouble before anything was sent: the job waits, no attempt is used."""
+    """An outage of the secret store comes before the send: the job waits, and no attempt is used."""
 
     def key() -> str:
         raise RetryLaterError("the secret store does not answer")
@@ -380,7 +380,7 @@ def test_a_key_that_cannot_be_read_starts_nothing(provider: Provider) -> None:
 
 
 def test_a_changed_key_is_read_again_before_anything_is_paused(provider: Provider) -> None:
-    """A warm function's old key is refused: the same call goes out with the new one, and so do all others at once."""
+    """When an old key is refused, the same call is sent with the new one, and so are all others."""
     keys, current = list[str](), "old"
 
     def key() -> str:
@@ -404,8 +404,8 @@ def test_a_changed_key_is_read_again_before_anything_is_paused(provider: Provide
     assert len(provider.running.stand_in.generations) == 3
 
 
-def test_a_key_that_stays_refused_is_asked_for_once_more_only(provider: Provider) -> None:
-    """Nothing is sent again with the same key."""
+def test_a_key_that_stays_refused_is_read_only_once_more(provider: Provider) -> None:
+    """No call is repeated with the same key."""
     provider.proxy.rule = lambda _: Say(401, b"{}")
     answer = provider.create()
     assert isinstance(answer, FailedCall)
@@ -416,8 +416,8 @@ def test_a_key_that_stays_refused_is_asked_for_once_more_only(provider: Provider
     "key", ["sk-\u201cabc\u201d", "sk-\u0430bc", "sk-a\u00a0bc", "sk-a bc", "sk-abc\n", "sk\u200babc"]
 )
 @pytest.mark.parametrize("call", Call)
-def test_a_key_that_cannot_be_a_header_pauses_with_a_clear_word(provider: Provider, key: str, call: Call) -> None:
-    """A typographic quote, a Cyrillic letter, a space: no document fails for it, and the key itself is not told."""
+def test_a_key_that_cannot_be_a_header_pauses_with_a_clear_message(provider: Provider, key: str, call: Call) -> None:
+    """A typographic quote, a Cyrillic letter, a space: no document fails, and the key is not shown."""
 
     async def story(api: ResponsesApi) -> Answer:
         return await (api.retrieve("r") if call is Call.RETRIEVE else api.create({"model": "m", "input": "x"}, 5))
@@ -430,8 +430,8 @@ def test_a_key_that_cannot_be_a_header_pauses_with_a_clear_word(provider: Provid
     assert provider.proxy.requests == []
 
 
-def test_an_empty_secret_pauses_with_a_clear_word(provider: Provider) -> None:
-    """As what reads the key says it."""
+def test_an_empty_secret_pauses_with_a_clear_message(provider: Provider) -> None:
+    """It is that of the secret's reader."""
 
     def key() -> str:
         raise ConfigError("the secret k is empty: put the provider's key into it")
@@ -442,15 +442,15 @@ def test_an_empty_secret_pauses_with_a_clear_word(provider: Provider) -> None:
 
 
 class _Full(Http):
-    """A pool whose connections are all in use."""
+    """A pool with all connections in use."""
 
     async def call(self, *_: Any, **__: Any) -> Reply:
-        """Wait for one for ever."""
+        """Wait for a connection for ever."""
         return await asyncio.get_running_loop().create_future()  # type: ignore[no-any-return]
 
 
-def test_a_create_waits_for_no_connection_of_the_looks(provider: Provider) -> None:
-    """It would be given up, and counted as a generation that was perhaps started, without ever having been sent."""
+def test_a_create_does_not_wait_for_connections_of_looks(provider: Provider) -> None:
+    """It could time out unsent, and be counted as a generation that was perhaps started."""
 
     async def story() -> Answer:
         looks = _Full(connect_s=1, read_s=1)
@@ -466,7 +466,7 @@ def test_a_create_waits_for_no_connection_of_the_looks(provider: Provider) -> No
 
 
 def test_a_project_that_cannot_be_a_header_pauses_too() -> None:
-    """The folder id, typed with a Cyrillic letter."""
+    """The folder id was typed with a Cyrillic letter."""
 
     async def story() -> Answer:
         api = ResponsesApi(
@@ -498,7 +498,7 @@ def test_a_refusal_keeps_its_words_whatever_its_type(
 
 
 def test_the_key_is_masked_in_what_a_provider_repeats(provider: Provider) -> None:
-    """Whatever form it has; the address that was called is told without a password in it."""
+    """It is in any form; the called address is shown without its password."""
     provider.proxy.rule = lambda request: Say(403, f'{{"message": "no: {request.headers["authorization"]}"}}'.encode())
     answer = provider.ask(lambda api: api.create({"model": "m", "input": "x"}, 5), key=lambda: "my-own-key")
     assert isinstance(answer, FailedCall)
@@ -509,8 +509,8 @@ def test_the_key_is_masked_in_what_a_provider_repeats(provider: Provider) -> Non
     assert answer.url == f"POST {provider.proxy.url}/v1/responses"
 
 
-def test_an_error_in_an_answer_of_success_is_that_error(provider: Provider) -> None:
-    """As some gateways answer: too long is too long, anything else is ambiguous."""
+def test_an_error_with_status_200_is_that_error(provider: Provider) -> None:
+    """Some gateways send it: too long is too long, anything else is ambiguous."""
     long = b'{"error": {"code": "e", "message": "number of input tokens must be no more than 9, got 10"}, "output": []}'
     provider.proxy.rule = lambda _: Say(200, long)
     assert judge(provider.create(), Call.CREATE).act is Act.SPLIT
@@ -529,7 +529,7 @@ def test_an_error_in_an_answer_of_success_is_that_error(provider: Provider) -> N
         b'"model": "\xff\xfe"',
     ],
 )
-def test_an_answer_with_poison_in_it_is_read_all_the_same(provider: Provider, more: bytes) -> None:
+def test_an_answer_with_invalid_values_is_still_read(provider: Provider, more: bytes) -> None:
     """Its id is not lost, so the generation is collected and not paid again."""
     provider.proxy.rule = lambda _: Say(200, b'{"id": "r", "status": "queued", ' + more + b"}")
     answer = provider.create()
@@ -540,7 +540,7 @@ def test_an_answer_with_poison_in_it_is_read_all_the_same(provider: Provider, mo
 
 @pytest.mark.parametrize("response_id", ["a b", "a/b", "a?b#c", "ä%20", "resp_0" * 50])
 def test_an_id_is_never_parsed(provider: Provider, response_id: str) -> None:
-    """Any string names a generation: it goes out as one segment of the path."""
+    """Any string names a generation: it is sent as one path segment."""
     assert isinstance(provider.ask(lambda api: api.retrieve(response_id)), FailedCall)
     (request,) = provider.proxy.requests
     assert request.path.startswith("/v1/responses/")

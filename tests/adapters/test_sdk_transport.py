@@ -1,4 +1,4 @@
-"""Creates through the SDK and our pool: what was accepted is never taken for a failure."""
+"""Creates through the SDK and our pool: an accepted create is never taken for a failure."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ BODY = b'{"id": "resp_1", "object": "response", "status": "queued", "output": []
     "told", [b"OpenAI-Organization: M\xc3\xbcller", b"X-Office: M\xfcnchen"], ids=["utf-8", "latin-1"]
 )
 def test_an_accepted_create_is_accepted_whatever_its_headers_say(tell: Any, told: bytes) -> None:
-    """Gateways repeat names that people chose, in their letters; httpx2 makes headers of ASCII text only."""
+    """Gateways repeat user-chosen names in any script; httpx2 makes headers only from ASCII text."""
 
     async def handler(_: Server, line: Line) -> None:
         await line.asked()

@@ -1,4 +1,4 @@
-"""The provider's key, and the IAM token that takes its place: taken, kept, renewed, and missed with the remedy."""
+"""The provider's key, or the IAM token in its place: read, kept, renewed, and reported if missing."""
 
 import dataclasses
 from types import SimpleNamespace
@@ -11,7 +11,7 @@ from backburner.errors import ConfigError, RetryLaterError
 from backburner.settings import Settings, from_env
 
 NOBODY = "127.0.0.1:9"
-"""Where no metadata service answers."""
+"""An address where no metadata service answers."""
 
 
 def _settings(**more: str) -> Settings:
@@ -30,7 +30,7 @@ def _key(**more: str) -> ProviderKey:
 
 
 def test_a_configured_key_wins() -> None:
-    """Whatever the call brings, and also if it brings nothing."""
+    """It does whether or not the call brings a token."""
     key = _key(OPENAI_API_KEY="sk-configured")
     for context in (None, SimpleNamespace(), _context(expires_in=1)):
         key.take(context)
@@ -38,15 +38,15 @@ def test_a_configured_key_wins() -> None:
 
 
 def test_the_token_of_the_last_call_is_the_key() -> None:
-    """Each call of the function brings one, and the one before may have ended while the instance slept."""
+    """Each function call brings one; the one before may have expired while the instance slept."""
     key = _key()
     key.take(_context(expires_in=0))
     key.take(_context(access_token="t1.next", expires_in=43_200))
     assert key() == "t1.next"
 
 
-def test_the_rest_of_a_token_serves_if_no_other_is_given() -> None:
-    """The metadata service may not answer; a token that has not ended is still good."""
+def test_a_valid_token_serves_until_another_is_given() -> None:
+    """The metadata service may not answer; a token that has not expired is still good."""
     key = _key()
     key.take(_context(expires_in=RENEW_S / 2))
     assert key() == "t1.secret"
@@ -57,13 +57,13 @@ def test_the_rest_of_a_token_serves_if_no_other_is_given() -> None:
 
 @pytest.mark.parametrize("context", [None, SimpleNamespace(), SimpleNamespace(token=None), SimpleNamespace(token={})])
 def test_neither_key_nor_token_is_an_error_with_the_remedy(context: Any) -> None:
-    """At once, not at the first create."""
+    """It is raised at once, not at the first create."""
     with pytest.raises(ConfigError, match="service account"):
         _key().take(context)
 
 
 def test_a_token_is_never_shown() -> None:
-    """Not by the key's own text."""
+    """It is not in the key object's text."""
     key = _key()
     key.take(_context(expires_in=43_200))
     assert "t1.secret" not in repr(key)

@@ -1,4 +1,4 @@
-"""Our signatures are those of botocore, which signs by the same specification: for any key, query, header and body."""
+"""Our signatures equal botocore's, by the same specification, for any key, query, header and body."""
 
 import hashlib
 from datetime import UTC, datetime
@@ -38,7 +38,7 @@ def _botos_signature(request: Unsigned, sent: dict[str, str], who: Credentials) 
 def test_a_signature_is_the_one_that_botocore_makes(
     *, key: str, query: dict[str, str], metadata: dict[str, str], body: bytes, token: str | None, secret: str
 ) -> None:
-    """So whatever service takes the one takes the other."""
+    """A service that accepts one accepts the other."""
     key = key.encode(errors="replace").decode()
     path = "/bucket/" + quote(key, safe="/~")
     pairs = ((quote(k, safe="~"), quote(v, safe="~", errors="replace")) for k, v in query.items())

@@ -1,4 +1,4 @@
-"""Deployments for the operator's commands. Lives are lived on the fakes; what they leave is put into real services."""
+"""Deployments for the operator's commands. Jobs run over the fakes; what they leave is put into real services."""
 
 import itertools
 
@@ -33,7 +33,7 @@ def empty(endpoint, cloud_clients):
 
 @pytest.fixture
 def cloud(empty):
-    """With one document that is done, one that failed and one whose generation runs."""
+    """A bucket with one document that is done, one that failed, and one whose generation is running."""
     system = System()
     system.process(DONE, "done")
     system.process(FAILED, "failed")

@@ -1,4 +1,4 @@
-"""Files that commands write: whole or not at all."""
+"""Files that commands write are written whole or not at all."""
 
 import errno
 import os
@@ -10,7 +10,7 @@ from backburner_cli.atomic_write import write_atomically
 
 
 def test_a_file_keeps_the_permissions_that_its_owner_gave_it(tmp_path: Path) -> None:
-    """A new one gets the usual ones, and a private one only this user's, whatever was there."""
+    """A new file gets the usual ones; a private one is always only for this user."""
     shared, new, private = (tmp_path / name for name in ("shared", "new", "private"))
     for path in (shared, private):
         path.write_text("old")
@@ -27,7 +27,7 @@ def test_a_file_keeps_the_permissions_that_its_owner_gave_it(tmp_path: Path) -> 
 
 
 def test_nothing_is_left_of_a_write_that_fails(tmp_path: Path) -> None:
-    """As of one over a folder."""
+    """A write over a folder, for example, leaves no file."""
     (tmp_path / "there").mkdir()
     with pytest.raises(OSError, match=os.strerror(errno.EISDIR)):
         write_atomically(tmp_path / "there", b"text")

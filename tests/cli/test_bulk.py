@@ -1,4 +1,4 @@
-"""`replay` and `cancel` of many: counted, asked about, rehearsed."""
+"""`replay` and `cancel` of many documents: counted, confirmed, rehearsed."""
 
 import asyncio
 import json
@@ -19,12 +19,12 @@ from support.system import System
 
 
 def sent(cloud) -> list[str]:
-    """Documents for whose next run a message was sent."""
+    """Documents whose next run a message was sent for."""
     return sorted(decode(body).key for body in cloud.take("pending"))
 
 
-def test_many_are_not_run_again_if_nobody_can_be_asked(cloud) -> None:
-    """It says how many they are, and what to give; a rehearsal needs no consent."""
+def test_many_are_not_run_again_without_confirmation(cloud) -> None:
+    """The message says how many they are, and which option to give; a rehearsal needs no confirmation."""
     cloud.take("pending")
     shown = cloud.call("replay", "--failed")
     assert (shown.exit_code, sent(cloud)) == (1, [])
@@ -36,7 +36,7 @@ def test_many_are_not_run_again_if_nobody_can_be_asked(cloud) -> None:
 
 
 def test_a_filter_chooses_what_is_run_again(cloud) -> None:
-    """By recipe or by how keys begin; with --rerun also what is done, never what is under way."""
+    """It selects by recipe or key prefix; with --rerun also what is done, never what is under way."""
     cloud.take("pending")
     assert cloud.call("replay", "--failed", "--recipe", "summary", "--yes").exit_code == 0
     assert sent(cloud) == []
@@ -48,7 +48,7 @@ def test_a_filter_chooses_what_is_run_again(cloud) -> None:
 
 
 def test_many_are_cancelled_by_a_filter(cloud) -> None:
-    """Counted before, rehearsed on demand; what is under way alone is concerned."""
+    """They are counted first, and rehearsed on request; only what is under way is affected."""
     before = cloud.json(cloud.keys("ledger/open/")[0])
     refused = cloud.call("cancel", "--all")
     assert refused.exit_code == 1
@@ -70,8 +70,8 @@ def test_many_are_cancelled_by_a_filter(cloud) -> None:
 
 
 @pytest.mark.parametrize("is_busy", [False, True])
-def test_only_what_will_be_cancelled_is_counted_as_that(is_busy, capsys) -> None:
-    """Jobs that had ended, or were being cancelled, are distinguished; one that could not be fails the command."""
+def test_only_what_will_be_cancelled_is_counted_as_cancelled(is_busy, capsys) -> None:
+    """Jobs that had ended or were being cancelled are listed apart; one that cannot be cancelled fails the command."""
     system, left = System(), {}
     system.generator.default = Plan(runs_s=1e6)
     for name in ("asked", "ended", "already", "busy" if is_busy else "more"):
@@ -100,7 +100,7 @@ def test_only_what_will_be_cancelled_is_counted_as_that(is_busy, capsys) -> None
 
 @pytest.mark.parametrize("command", ["cancel", "replay"])
 def test_what_was_done_before_ctrl_c_is_printed_as_json_too(command, capsys) -> None:
-    """Every document so far by its outcome; `complete` says that there were more."""
+    """Every document so far has its outcome; `complete` says that there were more."""
     system = System()
     system.generator.default = Plan(runs_s=1e6)
     keys = tuple(f"inbox/{number}.txt" for number in range(100))
@@ -137,8 +137,8 @@ def test_what_was_done_before_ctrl_c_is_printed_as_json_too(command, capsys) -> 
             if command == "cancel"
             else replay_in(session, wanted, as_json=True)
         )
-    told = json.loads(capsys.readouterr().out)
-    assert (len(told["documents"]), told["complete"]) == (3, False)
+    output = json.loads(capsys.readouterr().out)
+    assert (len(output["documents"]), output["complete"]) == (3, False)
 
 
 def test_parts_are_not_counted_as_jobs(empty) -> None:

@@ -18,12 +18,12 @@ from support.commands import INSTALLED, environment, run
 
 
 def test_the_demo_shows_each_document_from_upload_to_result(tmp_path):
-    """In the documents' order: what goes wrong, how each ends, tokens, cost, where the text is, the text whole."""
+    """It shows in document order what goes wrong, how each ends, tokens, cost, and where the whole text is."""
     shown = run("demo", limit_s=170, COLUMNS="80", TMPDIR=str(tmp_path))
     assert shown.returncode == 0, shown.stderr
-    told = re.findall(r"^ *\d+\.\d s  (inbox/\S+(?: \S+\.md)?) +(.+)$", shown.stdout, re.MULTILINE)
+    events = re.findall(r"^ *\d+\.\d s  (inbox/\S+(?: \S+\.md)?) +(.+)$", shown.stdout, re.MULTILINE)
     lease, minutes, letter, lost = (sample.key for sample in SAMPLES)
-    assert told[4:] == [
+    assert events[4:] == [
         (lease, "generation started"),
         (minutes, "generation started"),
         (letter, "generation started"),
@@ -34,7 +34,7 @@ def test_the_demo_shows_each_document_from_upload_to_result(tmp_path):
         (letter, "answer cut off, retrying, limit doubled"),
         (letter, "done"),
     ]
-    assert [key for key, _ in told[:4]] == [lease, minutes, letter, lost]
+    assert [key for key, _ in events[:4]] == [lease, minutes, letter, lost]
     costs = {
         key: float(cost)
         for key, cost in re.findall(r"^  (inbox/.+?\S) +(?:done|failed).* (\S+)$", shown.stdout, re.MULTILINE)
@@ -80,13 +80,13 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path, cloud):
             shown = page.get("/api/overview").raise_for_status().json()
         found = run("status", "--json", XDG_STATE_HOME=state)
         (announced,) = Path(state).rglob("up-*.json")
-        told = json.loads(announced.read_text())["environment"]
+        exported = json.loads(announced.read_text())["environment"]
         command.send_signal(signal.SIGINT)
         _, errors = command.communicate(timeout=30)
     assert command.returncode == 130
     assert '"daily_tokens": 123456' in found.stdout, found.stderr
     assert shown["problem"] is None
-    assert (SUBMIT_FUNCTION in told, CHECKER_FUNCTION in told) == (cloud == "aws",) * 2  # what doctor looks for
+    assert (SUBMIT_FUNCTION in exported, CHECKER_FUNCTION in exported) == (cloud == "aws",) * 2  # doctor looks for them
     assert "export BACKBURNER_DAILY_TOKENS=123456" in said
     assert "BACKBURNER_DAYLY_COST is not a setting: did you mean BACKBURNER_DAILY_COST?" in said
     assert "nothing is left behind" in errors
@@ -96,7 +96,7 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path, cloud):
 
 @pytest.mark.parametrize("given", ["OPENAI_BASE_URL", "OPENAI_API_KEY", "BACKBURNER_MODEL"])
 def test_half_a_provider_is_refused_with_what_is_missing(given):
-    """Never a demo against the stand-in when somebody meant a real provider."""
+    """The demo never runs against the stand-in if a real provider was meant."""
     shown = run("demo", **{given: "http://127.0.0.1:9"})
     assert shown.returncode == 1
     for name in {"OPENAI_BASE_URL", "OPENAI_API_KEY", "BACKBURNER_MODEL"} - {given}:
@@ -104,7 +104,7 @@ def test_half_a_provider_is_refused_with_what_is_missing(given):
 
 
 def test_put_without_a_bucket_says_what_to_set(tmp_path):
-    """The remedy is in the message."""
+    """The message has the remedy."""
     (tmp_path / "a.txt").write_text("text")
     shown = run("put", str(tmp_path / "a.txt"))
     assert shown.returncode == 1
@@ -112,8 +112,8 @@ def test_put_without_a_bucket_says_what_to_set(tmp_path):
 
 
 @pytest.mark.parametrize("port", ["0", "99999", "-1", "x"])
-def test_a_port_that_is_none_is_refused_without_a_traceback(port):
-    """With the range that is allowed."""
+def test_an_invalid_port_is_refused_without_a_traceback(port):
+    """The message gives the allowed range."""
     shown = run("provider", "--port", port)
     assert shown.returncode == 2
     assert "--port" in shown.stderr
@@ -128,10 +128,10 @@ def test_a_port_in_use_is_refused_with_the_remedy():
 
 
 @pytest.mark.parametrize("after_s", [0.05, 0.2, 0.4])
-def test_ctrl_c_while_it_starts_ends_it_in_silence(after_s):
-    """Nothing has been begun yet, so there is nothing to say."""
-    told = environment({"PYTHONPROFILEIMPORTTIME": "1"})  # so that it is seen to be at its first import of many
-    with subprocess.Popen([INSTALLED, "demo"], env=told, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as demo:
+def test_ctrl_c_during_the_start_ends_it_silently(after_s):
+    """Nothing has begun yet, so there is nothing to report."""
+    variables = environment({"PYTHONPROFILEIMPORTTIME": "1"})  # shows when it is at the first of its imports
+    with subprocess.Popen([INSTALLED, "demo"], env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as demo:
         while b"backburner_cli.entry" not in demo.stderr.readline():
             assert demo.poll() is None
         demo.stderr.readline()
@@ -143,7 +143,7 @@ def test_ctrl_c_while_it_starts_ends_it_in_silence(after_s):
     assert b"Traceback" not in errors
 
 
-def test_put_takes_a_name_that_is_no_utf8_without_a_traceback(tmp_path):
+def test_put_handles_a_name_that_is_not_utf8_without_a_traceback(tmp_path):
     path = tmp_path / os.fsdecode(b"gr\xfcn.txt")
     path.write_text("text")
     shown = run("put", str(path), BACKBURNER_BUCKET="b")
@@ -152,7 +152,7 @@ def test_put_takes_a_name_that_is_no_utf8_without_a_traceback(tmp_path):
 
 
 def test_a_left_over_endpoint_is_named(tmp_path):
-    """It wins over the one that was just exported."""
+    """It takes precedence over the one that was just exported."""
     (tmp_path / "a.txt").write_text("text")
     cloud = {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s", "AWS_REGION": "us-east-1", "AWS_MAX_ATTEMPTS": "1"}
     old, new = "http://127.0.0.1:9", "http://127.0.0.1:10"

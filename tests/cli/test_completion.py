@@ -1,4 +1,4 @@
-"""Completion in real shells: each loads the script that the command prints, and asks it as if somebody pressed Tab."""
+"""Completion in real shells: each loads the script that the command prints, and completes as if Tab were pressed."""
 
 import json
 import os
@@ -53,7 +53,7 @@ SHELLS = {
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_a_shell_completes(shell: str, tmp_path: Path) -> None:
-    """Commands, recipes that ship, profiles, and files where a command takes files."""
+    """Commands, shipped recipes, profiles, and files if a command takes files."""
     if shutil.which(shell) is None:
         pytest.skip(f"there is no {shell} here")
     (tmp_path / "contracts").mkdir()
@@ -67,7 +67,7 @@ def test_a_shell_completes(shell: str, tmp_path: Path) -> None:
             SHELLS[shell], cwd=tmp_path, env=typed, capture_output=True, text=True, timeout=60, check=False
         )
     assert shown.stderr == ""
-    said = shown.stdout.replace("compopt -o\ndefault", "compopt -o default")  # its words are separated by lines
+    answer = shown.stdout.replace("compopt -o\ndefault", "compopt -o default")  # its words are separated by lines
     for words in (
         "_backburner_completion backburner",
         "report",
@@ -78,5 +78,5 @@ def test_a_shell_completes(shell: str, tmp_path: Path) -> None:
         "compopt -o default",
         "production",
     ):
-        assert words in said, (words, said)
-    assert "status" not in said
+        assert words in answer, (words, answer)
+    assert "status" not in answer

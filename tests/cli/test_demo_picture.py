@@ -1,4 +1,4 @@
-"""The picture of the demo: it asks nobody for anything, and reports nothing of the machine that it was made on."""
+"""The picture of the demo: it makes no requests, and reveals nothing of the machine that it was made on."""
 
 import importlib.util
 import re
@@ -13,7 +13,7 @@ PICTURE = ROOT / "docs/images/demo.svg"
 
 @pytest.fixture(scope="module")
 def drawing():
-    """The script that draws it."""
+    """The script that draws the picture."""
     spec = importlib.util.spec_from_file_location("demo_picture", ROOT / "scripts/demo_picture.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -21,7 +21,7 @@ def drawing():
 
 
 def check(svg):
-    """It is well-formed, small, and names no address but that of its own format."""
+    """Check that it is well-formed and small, and names no address except its own format's."""
     text = "".join(etree.fromstring(svg.encode()).itertext())
     assert len(svg.encode()) < 60_000
     assert re.findall(r"https?://[^\"' )]+", svg) == ["http://www.w3.org/2000/svg"]
@@ -30,7 +30,7 @@ def check(svg):
 
 
 def test_the_picture_that_is_kept_shows_a_whole_run(drawing):
-    """From the command to what to try next, without a port or a path of a machine."""
+    """It goes from the command to what to try next, and shows no port or path of a machine."""
     text = check(PICTURE.read_text(encoding="utf-8"))
     for shown in (
         "$ make demo",
@@ -51,6 +51,6 @@ def test_colours_become_styles(drawing):
 
 @pytest.mark.parametrize("told", ["https://127.0.0.1:38875", "/home/me/backburner", "/tmp/x", "host:54321"])
 def test_traces_of_the_machine_are_refused(drawing, told):
-    """Before anything is written."""
+    """They are refused before anything is written."""
     with pytest.raises(ValueError, match="this machine's own"):
         drawing.picture_of(f"at {told}\n")

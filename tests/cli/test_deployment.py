@@ -1,4 +1,4 @@
-"""How a command finds its deployment: by name, by profile, by what is exported, or by what runs on this machine."""
+"""How a command finds its deployment: by name, by profile, from the environment, or from what runs on this machine."""
 
 import json
 import os
@@ -26,7 +26,7 @@ EXPORTED = {"BACKBURNER_BUCKET": "exported", "BACKBURNER_MODEL": "m"}
 
 @pytest.fixture
 def home(tmp_path: Path) -> dict[str, str]:
-    """An environment with nothing of ours in it."""
+    """An environment without any of our variables."""
     return {
         "XDG_CONFIG_HOME": str(tmp_path / "config"),
         "XDG_STATE_HOME": str(tmp_path / "state"),
@@ -45,8 +45,8 @@ def terraform(folder: Path, **environment: str) -> Path:
     return folder
 
 
-def test_a_running_up_is_found_by_itself(home: dict[str, str]) -> None:
-    """Nothing is exported; other clouds' addresses and credentials of this shell do not get in its way."""
+def test_a_running_up_is_found_automatically(home: dict[str, str]) -> None:
+    """Nothing is exported; this shell's addresses and credentials for other clouds do not interfere."""
     with announced(home, "aws", {"BACKBURNER_BUCKET": "here", "AWS_ENDPOINT_URL": "http://local"}):
         found = find(Asked(), home)
         assert (found_file := next(folder_of(home).glob("up-*.json"))).stat().st_mode & 0o077 == 0
@@ -58,27 +58,25 @@ def test_a_running_up_is_found_by_itself(home: dict[str, str]) -> None:
 
 
 def test_an_up_that_died_is_not_found(home: dict[str, str]) -> None:
-    """Neither when its process is gone, nor when another process has its number."""
+    """It is not if its process has ended, or if another process now has its number."""
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     with announced(home, "aws", {"BACKBURNER_BUCKET": "here"}):
         path = next(folder_of(home).glob("up-*.json"))
-        told = json.loads(path.read_text())
+        record = json.loads(path.read_text())
         for changes in ({"pid": dead.pid}, {"began": "1"}):
-            path.write_text(json.dumps(told | changes))
+            path.write_text(json.dumps(record | changes))
             assert running_here(home) == []
             assert not path.exists()
-        with subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE) as killed:  # nobody waits for it yet
+        with subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE) as killed:  # not reaped yet
             assert killed.stdout.read() == b""
             os.waitid(os.P_PID, killed.pid, os.WEXITED | os.WNOWAIT)
-            path.write_text(json.dumps(told | {"pid": killed.pid, "began": None}))
+            path.write_text(json.dumps(record | {"pid": killed.pid, "began": None}))
             assert running_here(home) == []
 
 
-def test_what_is_named_wins_over_what_is_exported_and_that_over_what_is_chosen(
-    home: dict[str, str], tmp_path: Path
-) -> None:
-    """And a running `up` comes last."""
+def test_a_named_deployment_wins_over_an_exported_and_a_chosen_one(home: dict[str, str], tmp_path: Path) -> None:
+    """A running `up` comes last."""
     folder = terraform(tmp_path / "tf")
     Profiles.of(home).keep("production", Target(kind=Kind.TERRAFORM, name=str(folder)))
     with announced(home, "aws", {"BACKBURNER_BUCKET": "here"}):
@@ -90,11 +88,11 @@ def test_what_is_named_wins_over_what_is_exported_and_that_over_what_is_chosen(
         last = find(Asked(), home)
     buckets = [one.environment["BACKBURNER_BUCKET"] for one in (named, by_profile, exported, chosen, last)]
     assert buckets == ["here", "applied", "exported", "applied", "here"]
-    assert "BACKBURNER_MODEL" not in named.environment  # nothing exported blends with what is named
+    assert "BACKBURNER_MODEL" not in named.environment  # exported variables are not mixed in
 
 
-def test_profiles_hold_no_credential_and_name_what_there_is(home: dict[str, str]) -> None:
-    """An unknown name is answered with the known ones."""
+def test_profiles_have_no_credentials_and_an_unknown_one_lists_the_known(home: dict[str, str]) -> None:
+    """The message for an unknown name lists the known ones."""
     profiles = Profiles.of(home)
     profiles.keep("a", Target(kind=Kind.STACK, name="bb", region="eu-north-1"))
     assert profiles.chosen() == ("a", Target(kind=Kind.STACK, name="bb", region="eu-north-1"))
@@ -117,7 +115,7 @@ def test_profiles_hold_no_credential_and_name_what_there_is(home: dict[str, str]
 def test_missing_outputs_of_terraform_say_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: str, said: str
 ) -> None:
-    """No state, no program, another project, a broken file."""
+    """There may be no state, no program, another project, or a broken file."""
     monkeypatch.setenv("PATH", str(tmp_path))
     folder = tmp_path / made
     if made != "none":
@@ -135,7 +133,7 @@ def test_terraform_gives_the_ids_of_its_functions(tmp_path: Path) -> None:
 
 
 def test_terraform_itself_is_asked_if_the_state_is_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By `terraform output -json`."""
+    """The command is `terraform output -json`."""
     program = tmp_path / "bin/terraform"
     program.parent.mkdir()
     program.write_text('#!/bin/sh\necho \'{"environment": {"value": {"BACKBURNER_BUCKET": "\'"$1 $2 $3"\'"}}}\'\n')
@@ -146,10 +144,10 @@ def test_terraform_itself_is_asked_if_the_state_is_elsewhere(tmp_path: Path, mon
 
 
 def test_every_variable_of_the_functions_comes_from_an_output_or_a_parameter() -> None:
-    """What the template sets, a command finds: none is forgotten."""
+    """A command finds every variable that the template sets."""
 
     class Loader(yaml.SafeLoader):
-        """CloudFormation's tags are of no interest here."""
+        """CloudFormation's tags do not matter here."""
 
     Loader.add_multi_constructor("!", lambda _loader, _tag, _node: None)
     template = yaml.load((ROOT / "template.yaml").read_text(), Loader)  # noqa: S506 - a SafeLoader
@@ -163,15 +161,15 @@ def test_every_variable_of_the_functions_comes_from_an_output_or_a_parameter() -
     assert PARAMETERS.keys() <= template["Parameters"].keys()
 
 
-def test_the_schedule_is_called_as_the_doctor_looks_for_it() -> None:
-    """Its name follows from the checker's."""
+def test_the_schedule_has_the_name_that_the_doctor_looks_for() -> None:
+    """It follows from the checker's name."""
     template = (ROOT / "template.yaml").read_text()
     assert "FunctionName: !Sub ${AWS::StackName}-checker\n" in template
     assert "Name: !Sub ${AWS::StackName}-tick\n" in template
 
 
 def test_template_and_terraform_name_the_version_that_they_belong_to() -> None:
-    """The package's own: the doctor compares them."""
+    """It is the package's own: the doctor compares them."""
     with (ROOT / "pyproject.toml").open("rb") as file:
         own = tomllib.load(file)["project"]["version"]
     template = (ROOT / "template.yaml").read_text().partition("\n  Version:\n")[2]
@@ -182,7 +180,7 @@ def test_template_and_terraform_name_the_version_that_they_belong_to() -> None:
 
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch):
-    """An AWS account of its own, with one stack that has Backburner's outputs and one that has not."""
+    """A separate AWS account, with one stack that has Backburner's outputs and one that does not."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -209,7 +207,7 @@ def account(monkeypatch: pytest.MonkeyPatch):
 
 @pytest.mark.usefixtures("account")
 def test_a_stack_is_read_from_its_outputs_and_parameters() -> None:
-    """Empty parameters set nothing. Another's stack, and one that is not there, say so."""
+    """Empty parameters set nothing. The message says if a stack is another's or missing."""
     found = environment_of_stack("ours", "eu-north-1")
     assert found == {variable: f"the {name}" for name, variable in (OUTPUTS | OPTIONAL_OUTPUTS | FUNCTIONS).items()} | {
         "BACKBURNER_MODEL": "yandexgpt",

@@ -1,4 +1,4 @@
-"""`doctor`: it says what is in order, and reports each problem with its remedy."""
+"""`doctor` says what is in order, and reports each problem with its remedy."""
 
 import asyncio
 import json
@@ -31,7 +31,7 @@ def provider():
 
 @pytest.fixture
 def deployed(empty, provider):
-    """A deployment as the template makes it, but for the trigger."""
+    """A deployment as the template makes it, except for the trigger."""
     dead = empty.sqs.get_queue_attributes(QueueUrl=empty.urls["dead"], AttributeNames=["QueueArn"])["Attributes"]
     redrive = json.dumps({"deadLetterTargetArn": dead["QueueArn"], "maxReceiveCount": 1000})
     for name in ("pending", "backlog"):
@@ -42,7 +42,7 @@ def deployed(empty, provider):
 
 
 def examined(cloud, *arguments, **more):
-    """The exit code, and the findings by what was checked."""
+    """The exit code, and the findings by the name of the check."""
     shown = cloud.call("doctor", *arguments, **more)
     assert shown.exit_code in (0, 1), shown.output
     assert "Traceback" not in shown.output
@@ -50,7 +50,7 @@ def examined(cloud, *arguments, **more):
 
 
 def test_a_sound_deployment_is_reported_and_nothing_is_left_behind(deployed) -> None:
-    """Exit code 0; the object that was written is gone, and the provider has started nothing."""
+    """The exit code is 0, the written object is gone, and the provider has started nothing."""
     code, found = examined(deployed)
     levels = {name: one["level"] for name, one in found.items()}
     assert code == 0, found
@@ -66,36 +66,38 @@ def test_a_sound_deployment_is_reported_and_nothing_is_left_behind(deployed) -> 
         "model",
     ):
         assert levels[name] == "ok", found[name]
-    assert levels["quotas"] == levels["version"] == "skipped"  # neither Lambda nor a template is here
-    assert levels["trigger"] == levels["checker"] == "warning"  # nobody has deployed functions here
+    assert levels["quotas"] == levels["version"] == "skipped"  # there is no Lambda and no template here
+    assert levels["trigger"] == levels["checker"] == "warning"  # no functions are deployed here
     assert "accepts the key" in found["provider"]["message"]
     assert deployed.keys("") == []
 
 
 @pytest.mark.parametrize("kind", ["aws", "yandex"])
 def test_a_local_cloud_is_examined_as_the_cloud_it_imitates(kind, deployed, tmp_path) -> None:
-    """No remedy sends anybody to a template, a trigger or a quota that the local cloud does not have."""
+    """No remedy refers to a template, a trigger or a quota that the local cloud lacks."""
     reached_by = {name: value for name, value in deployed.environment.items() if name != "OPENAI_API_KEY"}
-    if kind == "yandex":  # which has no endpoint for everything
+    if kind == "yandex":  # it has no single endpoint for everything
         address = reached_by.pop("AWS_ENDPOINT_URL")
         reached_by |= {"AWS_ENDPOINT_URL_S3": address, "AWS_ENDPOINT_URL_SQS": address}
     here = {"XDG_STATE_HOME": str(tmp_path), "XDG_RUNTIME_DIR": ""}
     with announced(here, kind, reached_by):
         found = examined(replace(deployed, environment=here), "--local")[1]
     assert (found["quotas"]["level"], found["quotas"]["remedy"]) == ("ok", "")
-    assert (found["provider's key"]["level"], found["provider's key"]["remedy"]) == ("skipped", "")  # none is taken
-    told = {name: (found[name]["level"], found[name]["message"]) for name in ("trigger", "schedule") if name in found}
+    assert (found["provider's key"]["level"], found["provider's key"]["remedy"]) == ("skipped", "")  # none is needed
+    findings = {
+        name: (found[name]["level"], found[name]["message"]) for name in ("trigger", "schedule") if name in found
+    }
     if kind == "yandex":
-        assert told == {
+        assert findings == {
             "trigger": ("ok", "backburner up calls submit for uploads below inbox/"),
             "schedule": ("ok", "backburner up calls the checker once a minute"),
         }
     else:
-        assert told["trigger"][0] == "warning"  # this bucket sends no events, which the local AWS can tell
+        assert findings["trigger"][0] == "warning"  # this bucket sends no events, and the local AWS knows
 
 
 def test_a_generation_is_tried_only_with_consent(deployed, provider) -> None:
-    """One, and it is cancelled."""
+    """It is a single one, and it is cancelled."""
     provider.stand_in.reset()
     assert "generation" not in examined(deployed)[1]
     assert not provider.stand_in.generations
@@ -110,21 +112,21 @@ def test_a_generation_is_tried_only_with_consent(deployed, provider) -> None:
 
 
 def test_a_missing_provider_is_reported(deployed) -> None:
-    """With its address."""
+    """The message has its address."""
     code, found = examined(deployed, OPENAI_BASE_URL="http://127.0.0.1:9/v1")
     assert (code, found["provider"]["level"]) == (1, "problem")
     assert "OPENAI_BASE_URL" in found["provider"]["remedy"]
 
 
 def test_without_a_key_the_rest_is_checked(deployed) -> None:
-    """Only the functions have the key; how to check it is shown."""
+    """Only the functions have the key; the message shows how to check it."""
     code, found = examined(deployed, OPENAI_API_KEY="")
     assert (code, found["provider"]["level"], found["provider's key"]["level"]) == (0, "ok", "skipped")
     assert "OPENAI_API_KEY" in found["provider's key"]["remedy"]
 
 
 def test_each_problem_is_reported_with_its_remedy(deployed) -> None:
-    """A recipe that fails, a queue that is another's, a lease that is too short, a bucket that is not there."""
+    """It finds a failing recipe, another deployment's queue, a short lease, and a missing bucket."""
     deployed.s3.put_object(Bucket=BUCKET, Key="recipes/bad.md", Body=b"---\nmodle: x\n---\nGo.")
     code, found = examined(
         deployed, BACKBURNER_LEASE_S="90", BACKBURNER_BACKLOG_QUEUE_URL=deployed.urls["backlog"] + "-no"
@@ -147,7 +149,7 @@ def test_each_problem_is_reported_with_its_remedy(deployed) -> None:
         ({"VisibilityTimeout": "120", "RedrivePolicy": '{"maxReceiveCount": 1000}'}, Level.OK, ""),
     ],
 )
-def test_a_queues_limits_are_held_against_the_functions(attributes, level, remedy) -> None:
+def test_a_queues_limits_are_compared_with_the_functions(attributes, level, remedy) -> None:
     """A message must stay hidden longer than a tick runs, and waiting must not make dead letters."""
     finding = queue_findings("pending", attributes)[0]
     assert finding.level is level
@@ -155,7 +157,7 @@ def test_a_queues_limits_are_held_against_the_functions(attributes, level, remed
 
 
 def test_dead_letters_are_a_warning() -> None:
-    """And how to see them."""
+    """The message says how to see them."""
     (finding,) = queue_findings("dead", {"ApproximateNumberOfMessages": "3"})
     assert finding.level is Level.WARNING
     assert "backburner dead-letters" in finding.remedy
@@ -178,23 +180,23 @@ def test_a_ticks_queue_that_keeps_old_ticks_is_reported(kept_s: str, level: Leve
     ],
 )
 def test_the_accounts_concurrency_is_compared_with_both_functions(account, level, remedy) -> None:
-    """A new account's ten are used up by ten uploads; what others have reserved is not there."""
-    told = dict(zip(("ConcurrentExecutions", "UnreservedConcurrentExecutions"), account, strict=True))
-    (finding,) = concurrency_findings(told)
+    """Ten uploads use up a new account's ten; what other functions have reserved is not available."""
+    limits = dict(zip(("ConcurrentExecutions", "UnreservedConcurrentExecutions"), account, strict=True))
+    (finding,) = concurrency_findings(limits)
     assert finding.level is level
     assert remedy in finding.remedy
     assert f"{account[0]:,} concurrent" in finding.message
 
 
 def test_the_quotas_of_yandex_cloud_are_left_to_people_who_may_see_them() -> None:
-    """With the command that shows them."""
+    """The message has the command that shows them."""
     (finding,) = asyncio.run(quota_findings("ru-central1", is_yandex=True))
     assert finding.level is Level.SKIPPED
     assert "yc quota-manager" in finding.remedy
 
 
 def test_limits_above_the_published_quotas_are_reported() -> None:
-    """Each with the variable to change; more in flight than a queue holds cannot work at all."""
+    """Each names the variable to change; more in flight than a queue holds cannot work at all."""
     settings = {
         "BACKBURNER_PROVIDER": "yandex",
         "OPENAI_PROJECT_ID": "folder",
@@ -216,7 +218,7 @@ def test_limits_above_the_published_quotas_are_reported() -> None:
     ("deployed", "level"), [(own_version(), Level.OK), ("0.0.1", Level.WARNING), ("", Level.WARNING)]
 )
 def test_the_deployed_version_is_compared_with_this_command(deployed: str, level: Level) -> None:
-    """A template of another version, or of one that says none, is deployed again."""
+    """A template of another or of no stated version has to be deployed again."""
     (finding,) = version_findings({DEPLOYED_VERSION: deployed})
     assert finding.level is level
     assert ("deploy again" in finding.remedy) is (level is Level.WARNING)

@@ -1,4 +1,4 @@
-"""`doctor`: each thing that can be wrong is a finding of its own, and names its remedy."""
+"""`doctor` reports each thing that can be wrong as a finding of its own, with its remedy."""
 
 import json
 import os
@@ -28,14 +28,14 @@ NAMED = {SUBMIT_FUNCTION: "ours-submit", CHECKER_FUNCTION: "ours-checker"}
 
 
 def uploads(function: str, *rules: tuple[str, str]) -> dict:
-    """A bucket whose uploads call a function."""
+    """A bucket whose uploads trigger a function."""
     filtered = {"Key": {"FilterRules": [{"Name": name, "Value": value} for name, value in rules]}}
     one = {"LambdaFunctionArn": ARN + function, "Events": ["s3:ObjectCreated:*"], "Filter": filtered}
     return {"LambdaFunctionConfigurations": [one]}
 
 
 def schedule(function: str = "ours-checker", state: str = "ENABLED") -> dict:
-    """The schedule of the template."""
+    """The template's schedule."""
     return {
         "Name": "ours-tick",
         "State": state,
@@ -60,8 +60,8 @@ INBOX = ("prefix", "inbox/")
         ({"EventBridgeConfiguration": {}}, "ours-submit", Level.SKIPPED, "EventBridge"),
     ],
 )
-def test_uploads_must_call_this_deployments_submit(configured, submit, level, said) -> None:
-    """Another function, a narrower filter or none at all is reported; what cannot be seen is not called well."""
+def test_uploads_must_trigger_this_deployments_submit(configured, submit, level, said) -> None:
+    """Another function, a narrower filter or none is reported; what cannot be seen is not called good."""
     finding = notification_finding(configured, submit)
     assert (finding.level, said in finding.message) == (level, True), finding
     assert bool(finding.remedy) is (level is not Level.OK or submit is None)
@@ -76,21 +76,21 @@ def test_uploads_must_call_this_deployments_submit(configured, submit, level, sa
     ],
 )
 def test_the_schedule_must_call_this_deployments_checker(told, level, said) -> None:
-    """And be enabled: without it nothing is collected."""
+    """It must also be enabled, or nothing is collected."""
     finding = schedule_finding(told, "ours-checker")
     assert (finding.level, said in finding.message) == (level, True), finding
     assert bool(finding.remedy) is (level is not Level.OK)
 
 
 def examined(cloud, *arguments: str, **more: str) -> dict[str, dict[str, str]]:
-    """The findings of the command, by what was checked."""
+    """The command's findings by the name of the check."""
     shown = cloud.call("doctor", *arguments, **more)
     assert "Traceback" not in shown.output
     return {one["check"]: one for one in json.loads(shown.stdout)["findings"]}
 
 
 def test_what_aws_reports_about_trigger_and_schedule_is_understood(empty) -> None:
-    """Both are asked for by the names that the stack's outputs give; a schedule that is not there is a problem."""
+    """Both are requested by the names in the stack's outputs; a missing schedule is a problem."""
     access = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "eu-central-1"}
     scheduler = boto3.client("scheduler", endpoint_url=empty.environment["AWS_ENDPOINT_URL"], **access)
     empty.s3.put_bucket_notification_configuration(
@@ -114,12 +114,12 @@ def test_what_aws_reports_about_trigger_and_schedule_is_understood(empty) -> Non
 
 
 def trigger(rule: dict, status: str = "ACTIVE", name: str = "a-trigger") -> dict:
-    """As `yc serverless trigger list --format json` has it."""
+    """A trigger as in `yc serverless trigger list --format json`."""
     return {"id": "a1s", "name": name, "rule": rule, "status": status}
 
 
 def uploads_in_yandex(function: str = "d4e-submit", **more) -> dict:
-    """The trigger of the Terraform files."""
+    """The upload trigger of the Terraform files."""
     events = ["OBJECT_STORAGE_EVENT_TYPE_CREATE_OBJECT", "OBJECT_STORAGE_EVENT_TYPE_UPDATE_OBJECT"]
     rule = {"event_type": events, "bucket_id": BUCKET, "prefix": "inbox/", "invoke_function": {"function_id": function}}
     return trigger({"object_storage": rule}, **more)
@@ -142,7 +142,7 @@ def timer_in_yandex(function: str = "d4e-checker", **more) -> dict:
     ],
 )
 def test_what_yandex_cloud_reports_about_its_triggers_is_understood(triggers, expected, empty, tmp_path) -> None:
-    """Through `yc`, by the ids that Terraform told; paused triggers are reported with the command that resumes them."""
+    """`yc` is given the ids from Terraform; a paused trigger is reported with the command that resumes it."""
     program = tmp_path / "yc"
     answer = "exit 1" if triggers is None else f"cat <<'END'\n{json.dumps(triggers)}\nEND"
     program.write_text(f'#!/bin/sh\ntest "$*" = "serverless trigger list --format json" || exit 9\n{answer}\n')
@@ -157,7 +157,7 @@ def test_what_yandex_cloud_reports_about_its_triggers_is_understood(triggers, ex
 
 
 class _Lax(FakeBucket):
-    """A store that takes every put, whatever is there."""
+    """A store that accepts every put, whatever its condition."""
 
     async def put(self, key, body, **named) -> str:
         there = self.objects.get(key)
@@ -165,12 +165,12 @@ class _Lax(FakeBucket):
 
 
 def written(bucket: FakeBucket, off: timedelta = timedelta(0)) -> list[Finding]:
-    """The findings of a machine whose clock is off."""
+    """The findings on a machine whose clock is off."""
     return bucket.world.run(write_findings(bucket, START + off))
 
 
 def test_a_store_without_conditional_writes_is_a_problem() -> None:
-    """Both kinds are tried, and nothing is left behind."""
+    """Both conditions are tried, and nothing is left behind."""
     bucket = _Lax(World())
     (finding,) = written(bucket)
     assert (finding.level, bucket.keys()) == (Level.PROBLEM, [])
@@ -180,14 +180,14 @@ def test_a_store_without_conditional_writes_is_a_problem() -> None:
 
 @pytest.mark.parametrize(("off_s", "level"), [(0, Level.OK), (-60, Level.WARNING), (900, Level.PROBLEM)])
 def test_a_clock_that_is_off_is_reported(off_s: int, level: Level) -> None:
-    """Before signed requests are refused."""
+    """It is reported before signed requests are refused."""
     honoured, clock = written(FakeBucket(World()), timedelta(seconds=off_s))
     assert (honoured.level, clock.level) == (Level.OK, level)
     assert ("NTP" in clock.remedy) is (level is not Level.OK)
 
 
 def test_pauses_and_a_checker_that_has_stopped_are_reported() -> None:
-    """Each pause with its reason; no sweep for three times its interval means that nothing ticks."""
+    """Each pause has its reason; no sweep for three times its interval means that nothing ticks."""
     world = World()
     bucket = FakeBucket(world)
     pauses = {ALL_MODELS: Pause(why="401: the key was refused", since=START, next_probe=START)}
@@ -207,7 +207,7 @@ def test_pauses_and_a_checker_that_has_stopped_are_reported() -> None:
 
 @contextmanager
 def provider_that_says(status: int, body: bytes, kind: str) -> Iterator[str]:
-    """A provider with one answer to everything; its address."""
+    """The address of a provider that gives this answer to everything."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -230,8 +230,8 @@ def provider_that_says(status: int, body: bytes, kind: str) -> Iterator[str]:
         server.shutdown()
 
 
-def said(message: str, code: str) -> bytes:
-    """An error as the API has it."""
+def error_body(message: str, code: str) -> bytes:
+    """An error in the API's format."""
     return json.dumps({"error": {"message": message, "type": "invalid_request_error", "code": code}}).encode()
 
 
@@ -242,18 +242,22 @@ JSON, HTML = "application/json", "text/html"
     ("answer", "check", "remedy"),
     [
         (
-            (401, said("Incorrect API key", "invalid_api_key"), JSON),
+            (401, error_body("Incorrect API key", "invalid_api_key"), JSON),
             "provider's key",
             "put a valid key into the secret",
         ),
-        ((403, said("No access", "permission_denied"), JSON), "provider's key", "ai.languageModels.user"),
+        ((403, error_body("No access", "permission_denied"), JSON), "provider's key", "ai.languageModels.user"),
         ((404, b"<html>nginx</html>", HTML), "provider", "ends in /v1"),
         ((404, b'{"detail": "Not Found"}', JSON), "provider", "ends in /v1"),
-        ((400, said("Background mode is not supported", "unsupported_value"), JSON), "generation", "docs/providers.md"),
+        (
+            (400, error_body("Background mode is not supported", "unsupported_value"), JSON),
+            "generation",
+            "docs/providers.md",
+        ),
     ],
 )
 def test_a_provider_that_refuses_or_has_no_responses_api_is_reported(answer, check, remedy, empty) -> None:
-    """A key that is wrong, one that may not, an address of something else, a model that cannot run in background."""
+    """The key is wrong or lacks rights, the address is unrelated, or the model has no background mode."""
     with provider_that_says(*answer) as address:
         found = examined(empty, "--generate", OPENAI_BASE_URL=address, OPENAI_API_KEY="key")
     assert found[check]["level"] == "problem", found
@@ -261,9 +265,9 @@ def test_a_provider_that_refuses_or_has_no_responses_api_is_reported(answer, che
 
 
 def test_a_provider_that_ignores_background_is_reported(empty) -> None:
-    """Its answer to the create looks well, but nothing could ever be collected."""
+    """Its answer to the create looks right, but nothing could ever be collected."""
     with serve(StandIn(profile="openai", timing=Timing())) as running:
-        told = {"OPENAI_BASE_URL": running.base_url, "OPENAI_API_KEY": "key"}
-        found = examined(empty, "--generate", BACKBURNER_MODEL="stand-in/completed-at-once", **told)
+        settings = {"OPENAI_BASE_URL": running.base_url, "OPENAI_API_KEY": "key"}
+        found = examined(empty, "--generate", BACKBURNER_MODEL="stand-in/completed-at-once", **settings)
     assert (found["generation"]["level"], "background" in found["generation"]["message"]) == ("problem", True)
     assert "docs/providers.md" in found["generation"]["remedy"]

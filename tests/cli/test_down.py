@@ -1,4 +1,4 @@
-"""`down`: takes a deployment away, and says first what goes and what stays."""
+"""`down` removes a deployment, and first says what goes and what stays."""
 
 import itertools
 import json
@@ -35,7 +35,7 @@ except KeyboardInterrupt:
 
 @dataclass(frozen=True)
 class Account:
-    """Two stacks in it: the bucket of one is retained, that of the other is not."""
+    """An account with two stacks: the bucket of one is retained, that of the other is not."""
 
     s3: Any
     cloudformation: Any
@@ -44,18 +44,18 @@ class Account:
     owned: str
 
     def call(self, *arguments):
-        """The command."""
+        """Run the command."""
         return Cloud(None, None, {}, self.environment).call(*arguments)
 
     def stacks(self) -> set[str]:
-        """Those of the two that there are."""
+        """Those of the two that exist."""
         there = {each["StackName"] for each in self.cloudformation.describe_stacks()["Stacks"]}
         return there & {self.kept, self.owned}
 
 
 @pytest.fixture
 def account():
-    """An AWS account of its own, with a stack whose bucket is retained, and one whose bucket is not."""
+    """A separate AWS account, with a stack whose bucket is retained, and one whose bucket is not."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -68,7 +68,7 @@ def account():
     session = boto3.session.Session("test", "test", region_name="eu-north-1")
     client = session.client("cloudformation", endpoint_url=environment["AWS_ENDPOINT_URL"])
     s3 = session.client("s3", endpoint_url=environment["AWS_ENDPOINT_URL"])
-    number = next(_NUMBERS)  # what the server holds is shared by all of this process
+    number = next(_NUMBERS)  # the server's state is shared by all tests of this process
     for name, policy in ((f"kept{number}", "Retain"), (f"owned{number}", "Delete")):
         bucket = {"Type": "AWS::S3::Bucket", "DeletionPolicy": policy, "Properties": {"BucketName": f"{name}-bucket"}}
         outputs = {each: {"Value": f"http://{each.lower()}"} for each in OUTPUTS}
@@ -83,7 +83,7 @@ def account():
 
 
 def test_a_stack_goes_and_its_bucket_stays(account) -> None:
-    """Rehearsed first, then asked, then done; with everything that is in the bucket."""
+    """It is rehearsed, then confirmed, then done; the bucket keeps everything in it."""
     dry = json.loads(account.call("down", "--stack", account.kept, "--dry-run").stdout)
     assert dry["goes"] == ["1 AWS::SQS::Queue"]
     assert f"{account.kept}-bucket, with 1 documents" in dry["stays"][0]
@@ -99,8 +99,8 @@ def test_a_stack_goes_and_its_bucket_stays(account) -> None:
     assert account.s3.get_object(Bucket=f"{account.kept}-bucket", Key="inbox/a.txt")["Body"].read() == b"text"
 
 
-def test_a_bucket_that_would_be_lost_or_stop_it_is_refused(account) -> None:
-    """One that the template does not retain and that is not empty; once it is empty, it goes."""
+def test_a_stack_whose_bucket_would_be_lost_or_stop_it_is_refused(account) -> None:
+    """The template does not retain it, and it is not empty; once it is empty, it goes."""
     refused = account.call("down", "--stack", account.owned, "--yes")
     assert (refused.exit_code, account.stacks()) == (1, {account.kept, account.owned})
     assert f"aws s3 rm --recursive s3://{account.owned}-bucket" in " ".join(refused.stderr.split())
@@ -110,13 +110,13 @@ def test_a_bucket_that_would_be_lost_or_stop_it_is_refused(account) -> None:
 
 
 def test_a_missing_stack_is_reported(account) -> None:
-    """With what to look at."""
+    """The message says what to look at."""
     gone = account.call("down", "--stack", "gone", "--yes")
     assert (gone.exit_code, "check its name" in gone.stderr) == (1, True), gone.output
 
 
-def test_terraform_takes_away_what_it_made(tmp_path: Path) -> None:
-    """By the very command that was shown; its refusal is this command's."""
+def test_terraform_removes_what_it_made(tmp_path: Path) -> None:
+    """It runs the command that was shown; if Terraform refuses, so does this command."""
     folder, program = tmp_path / "tf", tmp_path / "bin/terraform"
     folder.mkdir()
     program.parent.mkdir()
@@ -141,7 +141,7 @@ def test_terraform_takes_away_what_it_made(tmp_path: Path) -> None:
 
 
 def test_a_running_up_is_stopped(tmp_path: Path) -> None:
-    """And nothing else; afterwards there is none."""
+    """Nothing else is, and afterwards none is left."""
     here = {"XDG_STATE_HOME": str(tmp_path)}
     clean = {name: value for name, value in os.environ.items() if name != "XDG_RUNTIME_DIR"}
     with subprocess.Popen([sys.executable, "-c", UP], env=clean | here, stdout=subprocess.PIPE, text=True) as process:
@@ -157,8 +157,8 @@ def test_a_running_up_is_stopped(tmp_path: Path) -> None:
     assert (none.exit_code, "nothing to remove" in none.stderr) == (1, True)
 
 
-def test_what_is_only_exported_is_not_taken_away() -> None:
-    """It does not say what made it; nor has a folder anything deployed."""
+def test_a_deployment_that_is_only_exported_is_not_removed() -> None:
+    """The variables do not tell what made it; a folder has nothing deployed."""
     exported = NOTHING.call("down", "--yes", BACKBURNER_BUCKET="b")
     assert (exported.exit_code, "--stack" in exported.stderr) == (1, True)
     folder = NOTHING.call("down", "--yes", "--folder", "/tmp")

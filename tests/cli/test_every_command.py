@@ -1,4 +1,4 @@
-"""What holds for every command: help that teaches and answers at once, and errors that name their remedy."""
+"""Rules for every command: help that teaches and answers at once, and errors that name their remedy."""
 
 import json
 import re
@@ -36,21 +36,21 @@ ARGUMENTS = {
     "down": ["--dry-run"],
     "console": ["--no-browser"],
 }
-"""How a command is called; the rest knows no deployment."""
+"""How each command is called; those not listed need no deployment."""
 OF_NO_DEPLOYMENT = {"demo", "up", "run", "provider", "recipes", "use", "completion"}
 SLOW = {"asyncio", "boto3", "botocore", "msgspec", "openai", "pydantic", "rich", "starlette", "uvicorn"}
 NOTHING = Cloud(None, None, {}, {})
 
 
 def arguments(command: str, tmp_path) -> list[str]:
-    """With a document that there is."""
+    """Arguments for a command, with a document that exists."""
     file = tmp_path / "a.txt"
     file.write_text("text")
     return [command, *(each.format(file=file, folder=tmp_path) for each in ARGUMENTS[command])]
 
 
 def refused(shown) -> str:
-    """What a command said that could not do its work: on standard error but for findings, and never a traceback."""
+    """The message of a command that failed: on standard error except for findings, and never a traceback."""
     assert shown.exit_code in (1, 2), (shown.exit_code, shown.output)
     assert shown.exception is None or isinstance(shown.exception, SystemExit), repr(shown.exception)
     assert "Traceback" not in shown.output
@@ -58,14 +58,14 @@ def refused(shown) -> str:
 
 
 def test_every_command_is_here() -> None:
-    """None is added without this walk."""
+    """None can be added without being tested here."""
     assert set(app.commands) == set(ARGUMENTS) | OF_NO_DEPLOYMENT
 
 
 @pytest.mark.parametrize("command", ARGUMENTS)
 def test_without_a_deployment_every_way_to_name_one_is_shown(command: str, tmp_path) -> None:
-    """Nothing exported, nothing kept, nothing running."""
-    said = refused(NOTHING.call(*arguments(command, tmp_path)))
+    """Nothing is exported, stored, or running."""
+    message = refused(NOTHING.call(*arguments(command, tmp_path)))
     for way in (
         "--stack",
         "--terraform",
@@ -75,7 +75,7 @@ def test_without_a_deployment_every_way_to_name_one_is_shown(command: str, tmp_p
         "backburner up",
         "BACKBURNER_BUCKET",
     ):
-        assert way in said, (way, said)
+        assert way in message, (way, message)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_without_a_deployment_every_way_to_name_one_is_shown(command: str, tmp_p
 )
 @pytest.mark.parametrize("command", ["plan", "put", "jobs", "status", "replay", "doctor"])
 def test_a_missing_deployment_is_reported(command: str, named: list[str], remedy: str, tmp_path) -> None:
-    """However it was named."""
+    """It does not matter how it was named."""
     files = dict.fromkeys(("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"), "/dev/null")
     more = {"AWS_EC2_METADATA_DISABLED": "true"} | files
     assert remedy in refused(NOTHING.call(*arguments(command, tmp_path), *named, **more))
@@ -100,30 +100,32 @@ def test_a_missing_deployment_is_reported(command: str, named: list[str], remedy
 
 @pytest.mark.parametrize("command", sorted(set(ARGUMENTS) - {"dead-letters", "down"}))
 def test_a_missing_bucket_is_reported(command: str, tmp_path, empty) -> None:
-    """What the store says, and what to look at."""
-    said = refused(empty.call(*arguments(command, tmp_path), BACKBURNER_BUCKET="no-such-bucket"))
-    assert "NoSuchBucket" in said or "404" in said, said
-    assert "AWS_ENDPOINT_URL" in said, said
+    """The message has the store's own words, and says what to look at."""
+    message = refused(empty.call(*arguments(command, tmp_path), BACKBURNER_BUCKET="no-such-bucket"))
+    assert "NoSuchBucket" in message or "404" in message, message
+    assert "AWS_ENDPOINT_URL" in message, message
 
 
 @pytest.mark.parametrize("command", sorted(set(ARGUMENTS) - {"put", "down"}))
 def test_contradictory_settings_are_reported(command: str, tmp_path, empty) -> None:
-    """All of them, in one message."""
-    said = refused(empty.call(*arguments(command, tmp_path), BACKBURNER_PROVIDER="openia", BACKBURNER_LEASE_S="soon"))
-    assert "BACKBURNER_PROVIDER" in said
-    assert "BACKBURNER_LEASE_S" in said
+    """All of them are, in one message."""
+    message = refused(
+        empty.call(*arguments(command, tmp_path), BACKBURNER_PROVIDER="openia", BACKBURNER_LEASE_S="soon")
+    )
+    assert "BACKBURNER_PROVIDER" in message
+    assert "BACKBURNER_LEASE_S" in message
 
 
 @pytest.mark.parametrize("command", ["jobs", "failed", "status", "dead-letters", "doctor"])
 def test_a_pipe_gets_json(command: str, empty) -> None:
-    """Without being asked; --text is text."""
+    """No option is needed; --text prints text."""
     json.loads(empty.call(command).stdout)
     with pytest.raises(json.JSONDecodeError):
         json.loads(empty.call(command, "--text").stdout)
 
 
 def helps(group: click.Command = app, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    """Whatever has a help of its own, by its words: the command itself, groups, and each command of each."""
+    """Everything with a help page, by its words: the command itself, groups, and their commands."""
     yield path, group
     for name, command in group.commands.items() if isinstance(group, click.Group) else ():
         yield from helps(command, (*path, name))
@@ -135,7 +137,7 @@ def leaves() -> Iterator[tuple[str, ...]]:
 
 
 def parsed(line: str) -> tuple[str, ...]:
-    """The command that a line calls, if its arguments are in order. Raises `click.UsageError`."""
+    """The command that a line calls, if its arguments are valid. Raises `click.UsageError`."""
     found = re.search(r"backburner ([^|)#]*)", line)
     assert found is not None, line
     rest, path, command = shlex.split(found[1]), tuple[str, ...](), app
@@ -147,7 +149,7 @@ def parsed(line: str) -> tuple[str, ...]:
 
 
 def test_help_teaches_and_answers_at_once() -> None:
-    """Each ends with its examples; nothing that is slow to import is imported."""
+    """Each help page ends with examples, and no slow module is imported."""
     paths = [list(path) for path, _ in helps()]
     code = (
         "import sys; from backburner_cli.main import app\n"
@@ -168,14 +170,14 @@ def test_help_teaches_and_answers_at_once() -> None:
 
 
 @pytest.mark.parametrize("path", [path for path, _ in helps()], ids=" ".join)
-def test_every_example_is_a_command_line(path: tuple[str, ...]) -> None:
-    """The option belongs to the command whose help shows it, or to one in its group."""
+def test_every_example_is_a_valid_command_line(path: tuple[str, ...]) -> None:
+    """Its options belong to the command whose help shows it, or to one in its group."""
     for example in dict(helps())[path].examples:
         assert parsed(example)[: len(path)] == path, example
 
 
-def test_every_command_line_in_the_docs_is_one() -> None:
-    """Wherever a page tells its reader to type `backburner …`; the synopsis of a command is none."""
+def test_every_command_line_in_the_docs_is_valid() -> None:
+    """Every line that tells the reader to type `backburner …` counts; a command's synopsis does not."""
     found = 0
     for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
         for line in page.read_text(encoding="utf-8").splitlines():
@@ -202,9 +204,9 @@ BROKEN = {
     "profiles that cannot be read": {"XDG_CONFIG_HOME": "{folder}"},
     "half a provider": {"OPENAI_API_KEY": "k", "BACKBURNER_PROVIDER": "no such"},
 }
-"""Environments in which little works; `{folder}` has a damaged file of profiles."""
+"""Environments in which little works; `{folder}` has a damaged profiles file."""
 NEEDS_NONE = {("completion",), ("recipes", "list"), ("recipes", "check"), ("use",)}
-"""What may work all the same."""
+"""Commands that may work all the same."""
 WALKED = {
     **{(name,): given for name, given in ARGUMENTS.items()},
     ("run",): ["{folder}"],
@@ -218,14 +220,14 @@ WALKED = {
     ("demo",): [],
 }
 STAYS = {("up",), ("demo",), ("provider",)}
-"""What starts a server, where nothing but half a provider is wrong for it."""
+"""Commands that start a server: of these environments, only half a provider is wrong for them."""
 NAMES_A_REMEDY = re.compile(r"--[a-z]|[A-Z]+_[A-Z_]+|backburner [a-z]|\b(?:check|set|name|give|fix|remove|export)\b")
 
 
 @pytest.mark.parametrize("broken", BROKEN)
 @pytest.mark.parametrize("command", sorted(set(leaves()) - {("provider",)}), ids=" ".join)
-def test_whatever_is_set_wrongly_names_its_remedy(command: tuple[str, ...], broken: str, tmp_path) -> None:
-    """Every command in every broken environment: no traceback, and a message that says what to do."""
+def test_a_wrong_environment_is_refused_with_the_remedy(command: tuple[str, ...], broken: str, tmp_path) -> None:
+    """Every command in every broken environment prints no traceback, and says what to do."""
     if command in STAYS and broken != "half a provider":
         pytest.skip("it starts a server, for which nothing is wrong here")
     (tmp_path / "backburner").mkdir()
@@ -249,20 +251,20 @@ WHOLE = {
     "BACKBURNER_PROVIDER": "openai",
     "BACKBURNER_MODEL": "m",
 }
-"""A deployment with everything that it needs, but for its address."""
+"""A deployment with everything that it needs except its address."""
 REACHING = sorted({command for command in WALKED if command[0] in ARGUMENTS} - {("down",)})
-"""What asks bucket or queues for something."""
+"""Commands that call the bucket or the queues."""
 
 
 class Refusing(BaseHTTPRequestHandler):
-    """A store and a queue whose credentials may do nothing."""
+    """A store and a queue that deny every call."""
 
     def _refuse(self) -> None:
         self.rfile.read(int(self.headers.get("content-length") or 0))
         is_queue = "x-amz-target" in self.headers
-        told = {"__type": "com.amazonaws.sqs#AccessDenied", "message": "Access Denied"}
+        error = {"__type": "com.amazonaws.sqs#AccessDenied", "message": "Access Denied"}
         xml = "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
-        body = (json.dumps(told) if is_queue else xml).encode()
+        body = (json.dumps(error) if is_queue else xml).encode()
         self.send_response(403)
         self.send_header("content-type", "application/x-amz-json-1.0" if is_queue else "application/xml")
         self.send_header("content-length", str(len(body)))
@@ -273,12 +275,12 @@ class Refusing(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _refuse  # noqa: N815 - the names that are looked for
 
     def log_message(self, *_: object) -> None:
-        """Says nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture(scope="module")
 def forbidden() -> Iterator[str]:
-    """Where everything is denied."""
+    """The address of a server that denies everything."""
     with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_address[1]}"
@@ -286,47 +288,47 @@ def forbidden() -> Iterator[str]:
 
 
 def at(address: str) -> dict[str, str]:
-    """A deployment there."""
+    """A deployment at this address."""
     queues = {f"BACKBURNER_{name}_QUEUE_URL": f"{address}/1/{name}" for name in ("PENDING", "BACKLOG", "DEAD")}
     return WHOLE | queues | {"AWS_ENDPOINT_URL": address}
 
 
 @pytest.mark.parametrize("command", REACHING, ids=" ".join)
 def test_a_forbidden_call_is_reported(command: tuple[str, ...], tmp_path, forbidden: str) -> None:
-    """Credentials without rights: what was denied, and where to look."""
-    said = refused(NOTHING.call(*arguments(command[0], tmp_path), **at(forbidden)))
-    assert re.search(r"403|AccessDenied|denied", said), said
-    assert re.search(r"AWS_ENDPOINT_URL|_QUEUE_URL", said), said
+    """The message says what the credentials were denied, and where to look."""
+    message = refused(NOTHING.call(*arguments(command[0], tmp_path), **at(forbidden)))
+    assert re.search(r"403|AccessDenied|denied", message), message
+    assert re.search(r"AWS_ENDPOINT_URL|_QUEUE_URL", message), message
 
 
 @pytest.mark.parametrize("command", thinned(REACHING, 3), ids=" ".join)
 def test_a_deployment_that_does_not_answer_is_reported(command: tuple[str, ...], tmp_path) -> None:
-    """Nobody listens at the address: it is named as what to check."""
-    said = refused(NOTHING.call(*arguments(command[0], tmp_path), **at("http://127.0.0.1:9")))
-    assert "AWS_ENDPOINT_URL" in said, said
+    """The message names the address as the thing to check."""
+    message = refused(NOTHING.call(*arguments(command[0], tmp_path), **at("http://127.0.0.1:9")))
+    assert "AWS_ENDPOINT_URL" in message, message
 
 
 @pytest.mark.parametrize("command", ARGUMENTS)
-def test_a_profile_that_is_gone_is_reported(command: str, tmp_path) -> None:
-    """With the command that saves it again."""
+def test_a_profile_that_was_removed_is_reported(command: str, tmp_path) -> None:
+    """The message has the command that saves it again."""
     assert "backburner use gone --stack" in refused(NOTHING.call(*arguments(command, tmp_path), "--profile", "gone"))
 
 
-@pytest.mark.parametrize("command", sorted(set(ARGUMENTS) - {"down"}))  # Terraform itself says what it finds
+@pytest.mark.parametrize("command", sorted(set(ARGUMENTS) - {"down"}))  # for `down`, Terraform reports it itself
 @pytest.mark.parametrize("damaged", ["--terraform", "--folder"])
 def test_a_deployment_whose_files_are_damaged_is_reported(command: str, damaged: str, tmp_path) -> None:
-    """A state of Terraform's or of a folder's that is no JSON."""
+    """Terraform's state or a folder's is not JSON."""
     place = tmp_path / "place"
     (place / ".backburner/default-1").mkdir(parents=True)
     (place / ".backburner/default-1/about.json").write_text("{")
     (place / "terraform.tfstate").write_text("{")
-    said = refused(NOTHING.call(*arguments(command, tmp_path), damaged, str(place)))
-    assert ("run terraform apply" if damaged == "--terraform" else "backburner run") in said
+    message = refused(NOTHING.call(*arguments(command, tmp_path), damaged, str(place)))
+    assert ("run terraform apply" if damaged == "--terraform" else "backburner run") in message
 
 
 @pytest.mark.parametrize("command", sorted(leaves()), ids=" ".join)
 def test_a_wrong_command_line_is_reported(command: tuple[str, ...]) -> None:
-    """An option that there is not: exit code 2, and where to look."""
+    """An unknown option gives exit code 2, and the message says where to look."""
     shown = NOTHING.call(*command, "--no-such-option")
     assert shown.exit_code == 2
     assert "--help" in refused(shown)

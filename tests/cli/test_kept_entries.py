@@ -1,4 +1,4 @@
-"""Pages of `jobs` from the index file: the same as from memory, whatever becomes of the file."""
+"""Pages of `jobs` from the index file are the same as from memory, whatever happens to the file."""
 
 import asyncio
 import itertools
@@ -61,11 +61,11 @@ pages = st.builds(
 
 @st.composite
 def steps(draw: st.DrawFn) -> list[tuple[dict[str, tuple[str, list[Job]]], set[str]]]:
-    """What was read in turn: for some objects their ETag and jobs; and which are gone."""
+    """The objects read in each step, with their ETag and jobs, and those that are gone."""
     numbers = itertools.count()
 
     def job(*, is_open: bool) -> Job:
-        at = NOON + timedelta(minutes=next(numbers))  # no two at one time, whose order is nobody's concern
+        at = NOON + timedelta(minutes=next(numbers))  # no two at one time, since their order is undefined
         return Job(
             key=draw(st.sampled_from(KEYS)),
             state=draw(st.sampled_from(OPEN_STATES if is_open else ENDED_STATES)),
@@ -95,7 +95,7 @@ def steps(draw: st.DrawFn) -> list[tuple[dict[str, tuple[str, list[Job]]], set[s
 
 @given(steps(), filters, pages)
 def test_the_file_lists_what_memory_would(made, wanted: Filter, page: Page) -> None:
-    """Every filter, order and page; latest runs and totals, after whatever changes."""
+    """Every filter, order and page, the latest runs and the totals agree after any change."""
     with tempfile.TemporaryDirectory() as folder:
         kept, entries = KeptEntries(path=Path(folder, "jobs.db")), {}
         for changed, gone in made:
@@ -108,7 +108,7 @@ def test_the_file_lists_what_memory_would(made, wanted: Filter, page: Page) -> N
 
 
 @dataclass
-class Seat:
+class Operator:
     """A system with three documents, and an operator's index file."""
 
     system: System
@@ -116,7 +116,7 @@ class Seat:
     read: int = 0
 
     def listed(self, wanted: Filter = EVERYTHING, page: Page = BY_KEY, kept: KeptEntries | None = None) -> Listed:
-        """What a command of its own lists."""
+        """What a fresh command lists."""
         index = JobIndex(bucket=self.system.bucket, kept=kept or KeptEntries(path=self.path))
         found = asyncio.run(index.page(wanted, page, lambda _what, _count: None))
         self.read = index.read
@@ -126,8 +126,8 @@ class Seat:
         """Every job's state."""
         return {job.key: job.shown_state for job in self.listed(kept=kept).jobs}
 
-    def tell_file(self, statement: str) -> None:
-        """Change the file by hand."""
+    def execute(self, statement: str) -> None:
+        """Execute a statement on the file directly."""
         db = sqlite3.connect(self.path)
         with db:
             db.execute(statement)
@@ -135,35 +135,35 @@ class Seat:
 
 
 @pytest.fixture
-def seat(tmp_path: Path) -> Seat:
-    """One document that is done, one that failed, one whose generation runs; all of it listed once."""
+def operator(tmp_path: Path) -> Operator:
+    """One document that is done, one that failed, one whose generation is running; all of them listed once."""
     system = three_documents()
-    seat = Seat(system, tmp_path / "cache" / "jobs.db")
-    assert seat.states() == {A: "done", B: "failed", C: "running"}
-    return seat
+    operator = Operator(system, tmp_path / "cache" / "jobs.db")
+    assert operator.states() == {A: "done", B: "failed", C: "running"}
+    return operator
 
 
-def test_the_next_command_reads_nothing_again_and_decodes_only_what_it_shows(seat: Seat) -> None:
-    """Rubbish in the other rows disturbs nobody."""
-    seat.tell_file("UPDATE jobs SET job = x'00' WHERE id NOT IN (SELECT id FROM runs WHERE state = 'failed')")
-    listed = seat.listed(Filter(chosen=Selection(), states=frozenset({"failed"})))
-    assert ([job.key for job in listed.jobs], listed.totals["jobs"], seat.read) == ([B], 1, 0)
+def test_the_next_command_reads_nothing_again_and_decodes_only_what_it_shows(operator: Operator) -> None:
+    """Rubbish in other rows has no effect."""
+    operator.execute("UPDATE jobs SET job = x'00' WHERE id NOT IN (SELECT id FROM runs WHERE state = 'failed')")
+    listed = operator.listed(Filter(chosen=Selection(), states=frozenset({"failed"})))
+    assert ([job.key for job in listed.jobs], listed.totals["jobs"], operator.read) == ([B], 1, 0)
 
 
-def test_jobs_that_ended_since_are_listed_as_they_ended(seat: Seat) -> None:
-    """By its line; and by its record while there is none yet, or never, also by the commands after."""
-    journal = set(seat.system.bucket.keys(JOURNAL))
-    seat.system.world.later(1e6)
-    seat.system.settle()
-    (line,) = set(seat.system.bucket.keys(JOURNAL)) - journal
-    body = seat.system.bucket.objects[line].body
-    seat.system.bucket.remove(line)
-    assert seat.states() == {A: "done", B: "failed", C: "done"}
-    seat.system.bucket.upload(line, body)
-    assert seat.states() == {A: "done", B: "failed", C: "done"}
-    assert seat.read == 1
-    assert seat.states() == {A: "done", B: "failed", C: "done"}
-    assert seat.read == 0
+def test_jobs_that_ended_since_are_listed_as_they_ended(operator: Operator) -> None:
+    """The journal line tells, or the record while there is no line yet or ever; later commands agree."""
+    journal = set(operator.system.bucket.keys(JOURNAL))
+    operator.system.world.later(1e6)
+    operator.system.settle()
+    (line,) = set(operator.system.bucket.keys(JOURNAL)) - journal
+    body = operator.system.bucket.objects[line].body
+    operator.system.bucket.remove(line)
+    assert operator.states() == {A: "done", B: "failed", C: "done"}
+    operator.system.bucket.upload(line, body)
+    assert operator.states() == {A: "done", B: "failed", C: "done"}
+    assert operator.read == 1
+    assert operator.states() == {A: "done", B: "failed", C: "done"}
+    assert operator.read == 0
 
 
 @pytest.mark.parametrize(
@@ -176,32 +176,32 @@ def test_jobs_that_ended_since_are_listed_as_they_ended(seat: Seat) -> None:
         "ALTER TABLE runs DROP COLUMN cost",
     ],
 )
-def test_a_file_of_another_version_or_with_rubbish_is_recreated(seat: Seat, statement: str) -> None:
+def test_a_file_of_another_version_or_with_rubbish_is_recreated(operator: Operator, statement: str) -> None:
     """The bucket is read again, once."""
-    seat.tell_file(statement)
-    assert seat.states() == {A: "done", B: "failed", C: "running"}
-    seat.states()
-    assert seat.states() == {A: "done", B: "failed", C: "running"}
-    assert seat.read == 0
+    operator.execute(statement)
+    assert operator.states() == {A: "done", B: "failed", C: "running"}
+    operator.states()
+    assert operator.states() == {A: "done", B: "failed", C: "running"}
+    assert operator.read == 0
 
 
-def test_a_damaged_file_is_recreated(seat: Seat) -> None:
-    """No database, or one with its middle overwritten."""
-    whole = seat.path.read_bytes()
+def test_a_damaged_file_is_recreated(operator: Operator) -> None:
+    """It is not a database, or its middle was overwritten."""
+    whole = operator.path.read_bytes()
     for damaged in (b"no database", whole[:4096] + b"\xff" * (len(whole) - 4096)):
-        seat.path.write_bytes(damaged)
-        assert seat.states() == {A: "done", B: "failed", C: "running"}
-        seat.states()
-        assert seat.states() == {A: "done", B: "failed", C: "running"}
-        assert seat.read == 0
+        operator.path.write_bytes(damaged)
+        assert operator.states() == {A: "done", B: "failed", C: "running"}
+        operator.states()
+        assert operator.states() == {A: "done", B: "failed", C: "running"}
+        assert operator.read == 0
 
 
-def test_without_a_place_for_the_file_everything_is_read(seat: Seat, tmp_path: Path) -> None:
-    """Each time, and listed all the same."""
+def test_without_a_place_for_the_file_everything_is_read(operator: Operator, tmp_path: Path) -> None:
+    """It is read each time, and all jobs are listed."""
     (tmp_path / "file").touch()
     kept = KeptEntries(path=tmp_path / "file" / "jobs.db")
-    assert seat.states(kept) == {A: "done", B: "failed", C: "running"}
-    assert seat.read > 0
+    assert operator.states(kept) == {A: "done", B: "failed", C: "running"}
+    assert operator.read > 0
 
 
 class Crowded(KeptEntries):
@@ -217,10 +217,10 @@ class Crowded(KeptEntries):
         return super().page(wanted, page, etags)
 
 
-def test_the_file_is_not_believed_over_the_bucket(seat: Seat) -> None:
-    """Neither what is in it from before, nor what another process has put there meanwhile."""
-    assert seat.states(Crowded(path=seat.path)) == {A: "done", B: "failed", C: "running"}
-    assert seat.states() == {A: "done", B: "failed", C: "running"}
+def test_the_bucket_takes_precedence_over_the_file(operator: Operator) -> None:
+    """It wins over what the file had before, and over what another process has written since."""
+    assert operator.states(Crowded(path=operator.path)) == {A: "done", B: "failed", C: "running"}
+    assert operator.states() == {A: "done", B: "failed", C: "running"}
 
 
 class Vanishing(KeptEntries):
@@ -232,11 +232,11 @@ class Vanishing(KeptEntries):
         return super().page(wanted, page, etags)
 
 
-def test_a_file_that_is_removed_meanwhile_takes_no_job_with_it(seat: Seat) -> None:
-    """However old its line in the journal is."""
-    (first, *_) = seat.system.bucket.keys(JOURNAL)
-    body = seat.system.bucket.objects[first].body
-    seat.system.bucket.upload(f"{JOURNAL}1999-01-01/000000-a.jsonl", body.replace(A.encode(), b"inbox/old.txt"))
+def test_a_file_removed_meanwhile_loses_no_job(operator: Operator) -> None:
+    """Even one whose journal line is old is listed."""
+    (first, *_) = operator.system.bucket.keys(JOURNAL)
+    body = operator.system.bucket.objects[first].body
+    operator.system.bucket.upload(f"{JOURNAL}1999-01-01/000000-a.jsonl", body.replace(A.encode(), b"inbox/old.txt"))
     expected = {A: "done", B: "failed", C: "running", "inbox/old.txt": "done"}
-    assert seat.states(Vanishing(path=seat.path)) == expected
-    assert seat.states() == expected
+    assert operator.states(Vanishing(path=operator.path)) == expected
+    assert operator.states() == expected

@@ -28,7 +28,7 @@ def listed(cloud, *arguments) -> dict[str, str]:
 
 
 def test_every_document_is_listed_once(cloud) -> None:
-    """What has ended by the journal, what is under way by its open record; a rerun shows as the open run."""
+    """Ended ones come from the journal, others from open records; a replay appears as the open run."""
     assert listed(cloud, "--sort", "key") == {DONE: "done", FAILED: "failed", OPEN: "running"}
     assert listed(cloud, "--state", "failed", "--state", "done", "--sort", "key") == {DONE: "done", FAILED: "failed"}
     assert listed(cloud, "--reason", "unknown_recipe") == {FAILED: "failed"}
@@ -49,19 +49,19 @@ def test_every_document_is_listed_once(cloud) -> None:
         ("2031-05-01", datetime(2031, 5, 1, tzinfo=UTC)),
     ],
 )
-def test_since_is_so_long_ago_or_a_time(text: str, at: datetime) -> None:
-    """Without a zone, in UTC."""
+def test_since_takes_a_duration_or_a_time(text: str, at: datetime) -> None:
+    """A time without a zone is in UTC."""
     assert since_of(text, NOON) == at
 
 
 def test_an_invalid_time_says_how_to_write_one() -> None:
-    """The remedy."""
+    """The message has the remedy."""
     with pytest.raises(CommandError, match="2h, 3d"):
         since_of("yesterday", NOON)
 
 
 def test_one_document_is_shown_from_its_upload_to_its_end(cloud) -> None:
-    """By its key, its result's, its record's, or a job's id; each event once and in order."""
+    """Its key, its result's or record's key, or a job id names it; each event appears once and in order."""
     shown = cloud.call("show", DONE)
     story = json.loads(shown.stdout)
     whats = [event["what"] for event in story["timeline"]]
@@ -86,18 +86,18 @@ def test_one_document_is_shown_from_its_upload_to_its_end(cloud) -> None:
         ("what?", "neither a key"),
     ],
 )
-def test_what_is_not_known_says_how_to_find_it(empty, named: str, said: str) -> None:
-    """Exit code 1, and the remedy."""
+def test_an_unknown_document_is_reported_with_how_to_find_it(empty, named: str, said: str) -> None:
+    """The exit code is 1."""
     shown = empty.call("show", named)
     assert shown.exit_code == 1
     assert said in " ".join(shown.stderr.split())
 
 
 def test_failures_are_grouped_with_their_remedy(cloud) -> None:
-    """The reason, how many, the provider's or our own words, the command that runs them again."""
-    told = json.loads(cloud.call("failed").stdout)
-    assert told["failed"] == 1
-    (group,) = told["reasons"]
+    """Each has the reason, the number, the provider's or our own words, and the command that replays them."""
+    output = json.loads(cloud.call("failed").stdout)
+    assert output["failed"] == 1
+    (group,) = output["reasons"]
     assert (group["reason"], group["count"], group["documents"][0]["key"]) == ("unknown_recipe", 1, FAILED)
     text = cloud.call("failed", "--text").stdout
     assert "backburner replay --failed --reason unknown_recipe" in text
@@ -105,12 +105,12 @@ def test_failures_are_grouped_with_their_remedy(cloud) -> None:
 
 
 def test_there_is_a_remedy_for_every_reason() -> None:
-    """And none for reasons that nobody has."""
+    """There is none for any other."""
     assert REMEDIES.keys() == set(Reason)
 
 
 def test_results_are_fetched_with_their_tree_and_only_once(cloud, tmp_path: Path) -> None:
-    """Error records on demand; what is there already is left alone."""
+    """Error records are fetched on request; existing files are left alone."""
     to = tmp_path / "out"
     first = json.loads(cloud.call("results", "--to", str(to), "--failed", "--records").stdout)
     assert first["written"] == [
@@ -127,7 +127,7 @@ def test_results_are_fetched_with_their_tree_and_only_once(cloud, tmp_path: Path
 
 
 def test_following_waits_for_a_document_whose_event_is_still_to_come(empty, tmp_path: Path, monkeypatch) -> None:
-    """And for what has ended before its last upload; not for a document below another prefix."""
+    """It also waits for one that ended before its last upload, but not for one with another prefix."""
     monkeypatch.setattr(results, "FOLLOW_S", 0.0)
     keys = ("results/summary/a.txt.run.json", "inbox/summary/a.txt", "inbox/other/b.txt")
     for back_s, key in zip((20, 10, 10), keys, strict=True):
@@ -144,8 +144,8 @@ def test_following_waits_for_a_document_whose_event_is_still_to_come(empty, tmp_
         await once(*arguments)
 
     monkeypatch.setattr(results, "_once", ends_at_the_third_look)
-    told = json.loads(empty.call("results", "results/summary/", "--to", str(tmp_path / "out"), "--follow").stdout)
-    assert told["written"] == ["results/summary/a.txt.md"]
+    output = json.loads(empty.call("results", "results/summary/", "--to", str(tmp_path / "out"), "--follow").stdout)
+    assert output["written"] == ["results/summary/a.txt.md"]
     assert looks == 4
 
 
@@ -160,5 +160,5 @@ def test_following_waits_for_a_document_whose_event_is_still_to_come(empty, tmp_
     ],
 )
 def test_no_key_leads_out_of_the_folder(tmp_path: Path, key: str, path: str) -> None:
-    """Keys are other people's."""
+    """Keys come from other people."""
     assert local_path(tmp_path, key) == tmp_path / path

@@ -1,4 +1,4 @@
-"""Every setting of the environment reaches the functions of a local cloud; what nobody reads is reported."""
+"""Every setting of the environment reaches a local cloud's functions; a variable that is not read is reported."""
 
 import re
 from pathlib import Path
@@ -29,19 +29,19 @@ OTHERS = {"BACKBURNER_BUCKET": "mine", "OPENAI_API_KEY": "secret", "PATH": "/bin
 
 
 def test_the_names_are_those_that_settings_reads():
-    """No list to forget one in."""
+    """There is no second list that could lack one."""
     source = Path(settings.__file__).read_text(encoding="utf-8")
     assert settings.names() == set(re.findall(r'"((?:BACKBURNER|OPENAI)_[A-Z_]+)"', source))
 
 
 def test_every_setting_is_passed_on_and_nothing_else():
-    """Not the key, and not what the local cloud has of its own."""
+    """The key is not, nor what the local cloud sets itself."""
     assert passed_on(GIVEN | OTHERS) == GIVEN
     assert passed_on({"BACKBURNER_LEASE_S": " "}) == {}
 
 
 def test_settings_that_cannot_work_are_refused_before_anything_starts():
-    """All of them in one message."""
+    """All problems are in one message."""
     with pytest.raises(ProviderError, match=r"BACKBURNER_LEASE_S(.|\n)*BACKBURNER_DAILY_TOKENS|TOKENS(.|\n)*LEASE"):
         passed_on({"BACKBURNER_LEASE_S": "soon", "BACKBURNER_DAILY_TOKENS": "-1"})
 
@@ -55,21 +55,21 @@ def test_settings_that_cannot_work_are_refused_before_anything_starts():
     ],
 )
 def test_an_unknown_name_is_reported(name, said):
-    """With the one that was probably meant."""
+    """The message suggests the name that was probably meant."""
     (line,) = unread({**GIVEN, name: "1", "OPENAI_LOG": "debug"})
     assert line.startswith(name)
     assert line.endswith(said)
 
 
 def test_what_a_local_cloud_chooses_itself_is_reported():
-    """An address of another cloud has no effect, nor has half a provider beside the stand-in."""
-    said = set_aside({"BACKBURNER_BUCKET": "mine", "BACKBURNER_PROVIDER": "vllm"})
-    assert [line.partition(":")[0] for line in said] == ["BACKBURNER_BUCKET", "BACKBURNER_PROVIDER"]
+    """Another cloud's address has no effect, nor has half a provider beside the stand-in."""
+    warnings = set_aside({"BACKBURNER_BUCKET": "mine", "BACKBURNER_PROVIDER": "vllm"})
+    assert [line.partition(":")[0] for line in warnings] == ["BACKBURNER_BUCKET", "BACKBURNER_PROVIDER"]
     assert set_aside(GIVEN) == []
 
 
 def test_a_template_takes_them_as_parameters_or_as_variables():
-    """Through the parameter that fills the variable, where there is one."""
+    """A parameter that sets the variable is used, if there is one."""
     template = load_template(ROOT / "template.yaml")
     parameters = place_settings(template, GIVEN)
     variables = template["Globals"]["Function"]["Environment"]["Variables"]

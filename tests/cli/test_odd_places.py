@@ -1,4 +1,4 @@
-"""Files and folders as they should not be: every command says what is wrong with which, and what to do."""
+"""Files and folders that are not as they should be: every command names what is wrong, and what to do."""
 
 import json
 import os
@@ -12,12 +12,12 @@ from support.command_deployment import Cloud
 from support.commands import INSTALLED, environment
 
 FILE, FOLDER, GONE, READ_ONLY = "a.txt", "folder.md", "gone", "/proc/backburner"
-"""What there is below the test's folder, what there is not, and where even root cannot write."""
+"""What exists in the test's folder, what does not, and a place where even root cannot write."""
 
 
 @pytest.fixture
 def odd(tmp_path: Path) -> Path:
-    """A folder with a document, a folder called like a recipe, recipes that are none, and odd names."""
+    """A folder with a document, a folder named like a recipe, invalid recipes, and odd names."""
     (tmp_path / "documents").mkdir()
     (tmp_path / "documents/a.txt").write_text("Orla lets the bakery to Bram.")
     (tmp_path / FILE).write_text("Orla lets the bakery to Bram.")
@@ -56,8 +56,8 @@ def odd(tmp_path: Path) -> Path:
         ("use x --local", "XDG_CONFIG_HOME"),
     ],
 )
-def test_without_a_deployment(odd: Path, arguments: str, remedy: str) -> None:
-    """Exit code 1 or 2, one line with the remedy, no traceback."""
+def test_odd_files_are_reported_without_a_deployment(odd: Path, arguments: str, remedy: str) -> None:
+    """The exit code is 1 or 2; one line has the remedy, and there is no traceback."""
     given = [each.format(odd=odd) for each in arguments.split()]
     assert remedy in refused(NOTHING.call(*given, XDG_CONFIG_HOME=str(odd / "taken")))
 
@@ -79,23 +79,23 @@ def test_without_a_deployment(odd: Path, arguments: str, remedy: str) -> None:
         ("jobs --profile x", "fix it or remove it"),
     ],
 )
-def test_with_a_deployment(cloud: Cloud, odd: Path, arguments: str, remedy: str) -> None:
-    """The same."""
+def test_odd_files_are_reported_with_a_deployment(cloud: Cloud, odd: Path, arguments: str, remedy: str) -> None:
+    """They are reported in the same way."""
     (odd / "folder.html").mkdir()
     given = [each.format(odd=odd) for each in arguments.split()]
     assert remedy in refused(cloud.call(*given, XDG_CONFIG_HOME=str(odd / "broken")))
 
 
-def test_a_home_that_cannot_be_written_is_no_obstacle(cloud: Cloud, odd: Path) -> None:
-    """Commands that keep an index go without it."""
+def test_commands_work_without_a_writable_home(cloud: Cloud, odd: Path) -> None:
+    """Commands that keep an index do without it."""
     for home in (READ_ONLY, str(odd / "taken")):
         shown = cloud.call("jobs", XDG_CACHE_HOME=home, XDG_CONFIG_HOME=home, XDG_STATE_HOME=home, HOME=home)
         assert (shown.exit_code, json.loads(shown.stdout)["jobs"]) == (0, 3), shown.output
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_output_that_goes_nowhere_is_no_traceback(tmp_path: Path) -> None:
-    """A full disk, a closed stream, a terminal of another encoding: for helps, for text, for JSON."""
+def test_output_that_cannot_be_written_gives_no_traceback(tmp_path: Path) -> None:
+    """Help, text and JSON survive a full disk, a closed stream, and a terminal of another encoding."""
     kept = {"chosen": "", "profiles": {"caf\u00e9": {"kind": "local", "name": "", "region": None}}}
     (tmp_path / "backburner").mkdir()
     (tmp_path / "backburner/profiles.json").write_text(json.dumps(kept))

@@ -1,6 +1,6 @@
-"""The operator's commands against an S3 and SQS of their own: what they show, what they send, what they leave alone.
+"""The operator's commands against their own S3 and SQS: what they show, send, and leave alone.
 
-Lives are lived on the fakes, in virtual time; what they leave behind is then put into the real services.
+Jobs run over the fakes, in virtual time; what they leave behind is then put into the real services.
 """
 
 import json
@@ -14,8 +14,8 @@ from support.system import BUCKET, System
 COMMANDS = ("audit", "status", "dead-letters", "replay", "cancel")
 
 
-def test_books_that_balance(cloud):
-    """Exit code 0; the sum is there to be seen, and messages that are left are explained. No key is asked for."""
+def test_an_audit_that_balances_is_shown(cloud):
+    """The exit code is 0, the sum is shown, and remaining messages are explained. No key is needed."""
     for _ in range(3):
         cloud.send("pending", "left by jobs that have ended")
     shown = cloud.run("audit")
@@ -26,7 +26,7 @@ def test_books_that_balance(cloud):
 
 
 def test_a_lost_upload_is_listed_and_repaired(cloud):
-    """Exit code 1 and its key; the repair opens its job, which waits for the checker: nothing is started from here."""
+    """The exit code is 1; the repair opens its job, which waits for the checker: nothing is started here."""
     lost = System()
     lost.upload(LOST, "lost")
     cloud.settle_in(lost, old=LOST)
@@ -50,7 +50,7 @@ def test_a_lost_upload_is_listed_and_repaired(cloud):
 
 
 def test_status_shows_what_is_under_way(cloud):
-    """Counts, what is waited for, the pause and its reason, the budget, the dead letters."""
+    """It shows counts, what jobs wait for, the pause and its reason, the budget, and the dead letters."""
     state = cloud.json("ledger/governor.json")
     at = "2031-05-17T12:00:00Z"
     state |= {"pauses": {"*": {"why": "no money", "since": at, "next_probe": at}}, "day": "9999-12-31", "tokens": 40}
@@ -94,7 +94,7 @@ def dead_letters_of_each_kind(cloud):
 
 
 def test_dead_letters_are_listed_and_stay(cloud):
-    """With kind, reason and documents; a second look shows the same."""
+    """They have kind, reason and documents; a second look shows the same."""
     dead_letters_of_each_kind(cloud)
     for _ in range(2):
         shown = cloud.run("dead-letters", "--json")
@@ -109,7 +109,7 @@ def test_dead_letters_are_listed_and_stay(cloud):
 
 
 def test_replaying_dead_letters_removes_what_is_accounted_for(cloud):
-    """The document runs again, our own message goes back as it was, the tick is dropped; rubbish stays."""
+    """The document runs again, our message goes back unchanged, the tick is dropped; rubbish stays."""
     redriven = dead_letters_of_each_kind(cloud)
     before = cloud.take("pending")
     dry = cloud.run("replay", "--dead", "--dry-run")
@@ -125,8 +125,8 @@ def test_replaying_dead_letters_removes_what_is_accounted_for(cloud):
     assert before
 
 
-def test_replaying_failures(cloud):
-    """All of them or those of one reason; what is done or running is left alone unless a rerun is asked for."""
+def test_failures_are_replayed(cloud):
+    """All of them are, or those with one reason; what is done or running is left alone without --rerun."""
     cloud.take("pending")
     dry = cloud.run("replay", "--failed", "--dry-run")
     assert (dry.returncode, cloud.take("pending")) == (0, []), dry.stderr
@@ -159,15 +159,15 @@ def test_replaying_failures(cloud):
         (["cancel", "results/a.md"], "inbox/…"),
     ],
 )
-def test_what_cannot_be_done_says_why(empty, arguments, said):
-    """Exit code other than 0, and the remedy."""
+def test_an_impossible_request_says_why(empty, arguments, said):
+    """The exit code is not 0, and the message has the remedy."""
     shown = empty.run(*arguments)
     assert shown.returncode != 0
     assert said in " ".join((shown.stdout + shown.stderr).split())
 
 
-def test_cancel_records_the_wish_and_wakes_the_checker(cloud):
-    """Under a fresh ticket, with the id of the generation; a second cancel finds the request there."""
+def test_cancel_records_the_request_and_wakes_the_checker(cloud):
+    """Its message has a fresh ticket and the generation's id; a second cancel finds the request there."""
     before = cloud.take("pending")
     shown = cloud.run("cancel", OPEN)
     assert shown.returncode == 0, shown.stderr
@@ -183,7 +183,7 @@ def test_cancel_records_the_wish_and_wakes_the_checker(cloud):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_without_an_environment_the_ways_to_name_a_deployment_are_shown(command):
-    """And no single setting that somebody who exports nothing did not ask for."""
+    """No single setting is asked of somebody who exports nothing."""
     arguments = ["inbox/a.txt"] if command in ("replay", "cancel") else []
     shown = Cloud(None, None, {}, {}).run(command, *arguments)
     assert shown.returncode == 1
@@ -195,7 +195,7 @@ def test_without_an_environment_the_ways_to_name_a_deployment_are_shown(command)
 
 
 def test_with_half_an_environment_all_that_is_missing_is_named():
-    """But the provider's key, which is not needed."""
+    """The provider's key is not, because it is not needed."""
     shown = Cloud(None, None, {}, {"BACKBURNER_BUCKET": "b"}).call("status")
     assert shown.exit_code == 1
     for name in ("BACKBURNER_PENDING_QUEUE_URL", "BACKBURNER_MODEL"):
@@ -203,8 +203,8 @@ def test_with_half_an_environment_all_that_is_missing_is_named():
     assert "API_KEY" not in shown.stderr
 
 
-def test_certificates_that_went_with_a_local_cloud_are_named(empty, tmp_path):
-    """Exported from a backburner up that was killed: not an address to be checked."""
+def test_missing_certificates_of_a_local_cloud_are_named(empty, tmp_path):
+    """A killed `backburner up` left them exported: the address is not the thing to check."""
     gone = tmp_path / "gone.pem"
     shown = empty.call("status", AWS_CA_BUNDLE=str(gone), AWS_ENDPOINT_URL="https://127.0.0.1:9")
     assert shown.exit_code == 1
@@ -212,7 +212,7 @@ def test_certificates_that_went_with_a_local_cloud_are_named(empty, tmp_path):
 
 
 def test_a_bucket_that_is_not_there_is_named_with_the_remedy(empty):
-    """What boto3 says, and what to look at."""
+    """The message has boto3's own words, and says what to look at."""
     shown = empty.run("audit", BACKBURNER_BUCKET="no-such-bucket")
     assert shown.returncode == 1
     assert "NoSuchBucket" in shown.stderr
@@ -221,7 +221,7 @@ def test_a_bucket_that_is_not_there_is_named_with_the_remedy(empty):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_teaches(command):
-    """What it does, and what it reads."""
+    """It says what the command does, and what it reads."""
     shown = Cloud(None, None, {}, {}).run(command, "--help")
     assert shown.returncode == 0
     assert "BACKBURNER_BUCKET" in shown.stdout

@@ -1,4 +1,4 @@
-"""What would replace or undo something: rehearsed, asked about, and refused where nobody can be asked."""
+"""What would replace or undo something is rehearsed, confirmed, and refused if nobody can confirm it."""
 
 import json
 from pathlib import Path
@@ -23,27 +23,27 @@ def fetched(cloud: Cloud, tmp_path: Path) -> Path:
 
 
 def test_results_that_were_edited_are_kept(cloud: Cloud, fetched: Path) -> None:
-    """The others are fetched, exit code 1, each named; --dry-run foresees it, and --yes replaces them."""
+    """Others are fetched; each edited one is named, exit code 1; --dry-run predicts it, --yes replaces them."""
     file = fetched / "done.txt.md"
     text = file.read_text()
     file.write_text("mine")
     cloud.s3.put_object(Bucket=BUCKET, Key="results/new.txt.md", Body=b"new")
     rehearsed = cloud.call("results", "--to", str(fetched), "--dry-run")
     assert rehearsed.exit_code == 0
-    told = json.loads(rehearsed.stdout)
-    assert (told["dry_run"], told["written"], told["kept"]) == (True, ["results/new.txt.md"], [str(file)])
+    output = json.loads(rehearsed.stdout)
+    assert (output["dry_run"], output["written"], output["kept"]) == (True, ["results/new.txt.md"], [str(file)])
     assert not (fetched / "new.txt.md").exists()
     shown = cloud.call("results", "--to", str(fetched))
-    told = json.loads(shown.stdout)
-    assert (shown.exit_code, told["written"], told["kept"]) == (1, ["results/new.txt.md"], [str(file)])
+    output = json.loads(shown.stdout)
+    assert (shown.exit_code, output["written"], output["kept"]) == (1, ["results/new.txt.md"], [str(file)])
     assert "--yes" in shown.stderr
     assert file.read_text() == "mine"
     assert json.loads(cloud.call("results", "--to", str(fetched), "--yes").stdout)["written"] == [HELD]
     assert file.read_text() == text
 
 
-def test_a_newer_result_replaces_the_older_one_in_silence(cloud: Cloud, fetched: Path) -> None:
-    """Nobody has edited it; so it is if what was noted of it is lost, but the file is the bucket's."""
+def test_a_newer_result_replaces_the_older_one_silently(cloud: Cloud, fetched: Path) -> None:
+    """It was not edited; so it is if its note is lost, but the file equals the bucket's."""
     for body, loses_notes in ((b"a second answer", False), (b"a third answer", True)):
         if loses_notes:
             (fetched / NOTES).unlink()
@@ -54,11 +54,11 @@ def test_a_newer_result_replaces_the_older_one_in_silence(cloud: Cloud, fetched:
         assert (fetched / "done.txt.md").read_bytes() == body
 
 
-def test_notes_that_were_cut_off_spoil_no_others(cloud: Cloud, fetched: Path) -> None:
-    """A command died while it wrote a line; somebody else's line is none."""
+def test_a_truncated_note_does_not_affect_others(cloud: Cloud, fetched: Path) -> None:
+    """A command died while writing a line; a foreign line does not count."""
     notes = fetched / NOTES
     notes.write_text('12\n["abc", "don')
-    assert json.loads(cloud.call("results", "--to", str(fetched)).stdout)["written"] == []  # and notes what is there
+    assert json.loads(cloud.call("results", "--to", str(fetched)).stdout)["written"] == []  # and the note is written
     cloud.s3.put_object(Bucket=BUCKET, Key=HELD, Body=b"a newer answer")
     shown = cloud.call("results", "--to", str(fetched))
     assert (shown.exit_code, json.loads(shown.stdout)["written"]) == (0, [HELD])
@@ -67,7 +67,7 @@ def test_notes_that_were_cut_off_spoil_no_others(cloud: Cloud, fetched: Path) ->
 def test_a_yes_is_for_the_files_that_were_asked_about(
     cloud: Cloud, fetched: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One that is edited again while the question is open stays; nothing is counted twice."""
+    """One that is edited again during the question stays; nothing is counted twice."""
     cloud.s3.put_object(Bucket=BUCKET, Key="results/other.txt.md", Body=b"other")
     cloud.call("results", "--to", str(fetched))
     first, second = fetched / "done.txt.md", fetched / "other.txt.md"
@@ -81,15 +81,15 @@ def test_a_yes_is_for_the_files_that_were_asked_about(
     monkeypatch.setattr(results, "is_anybody_there", lambda: True)
     monkeypatch.setattr(results.click, "confirm", yes)
     shown = cloud.call("results", "--to", str(fetched))
-    told = json.loads(shown.stdout)
-    assert (shown.exit_code, told["written"], told["kept"]) == (1, [HELD], [str(second)])
-    assert told["unchanged"] == len(list(fetched.glob("**/*.md"))) - 2
+    output = json.loads(shown.stdout)
+    assert (shown.exit_code, output["written"], output["kept"]) == (1, [HELD], [str(second)])
+    assert output["unchanged"] == len(list(fetched.glob("**/*.md"))) - 2
     assert second.read_text() == "edited while it was asked"
 
 
 @pytest.mark.parametrize("command", ["report", "recipes compare", "use"])
 def test_a_command_that_cannot_be_rehearsed_does_not_offer_it(command: str, tmp_path: Path) -> None:
-    """Refused where nobody can be asked, it names --yes alone, which it has."""
+    """If nobody can be asked, the message names only --yes, which the command has."""
     page, config = tmp_path / "mine.html", str(tmp_path)
     page.write_text("mine")
     profiles = Profiles.of({"XDG_CONFIG_HOME": config})
@@ -107,7 +107,7 @@ def test_a_command_that_cannot_be_rehearsed_does_not_offer_it(command: str, tmp_
 
 @pytest.mark.parametrize("kind", ["html", "json", "csv"])
 def test_a_report_replaces_its_own_file_only(cloud: Cloud, kind: str, tmp_path: Path) -> None:
-    """Every week the same line in a timer's table; somebody else's file stays until --yes."""
+    """A timer may write the same file every week; somebody else's file stays without --yes."""
     file = tmp_path / f"week.{kind}"
     for _ in range(2):
         assert cloud.call("report", "--to", str(file)).exit_code == 0
@@ -121,7 +121,7 @@ def test_a_report_replaces_its_own_file_only(cloud: Cloud, kind: str, tmp_path: 
 
 
 def test_a_comparison_is_refused_before_it_is_paid(cloud: Cloud, tmp_path: Path) -> None:
-    """The page that is in the way is told first, and so is a folder that is missing."""
+    """A page that is in the way is reported first, and so is a missing folder."""
     (tmp_path / "a.txt").write_text("Orla lets the bakery to Bram. The rent is 900.")
     theirs = tmp_path / "mine.html"
     theirs.write_text("<p>mine")
@@ -134,7 +134,7 @@ def test_a_comparison_is_refused_before_it_is_paid(cloud: Cloud, tmp_path: Path)
 
 
 def test_a_profile_is_not_given_another_meaning_unasked(cloud: Cloud, tmp_path: Path) -> None:
-    """The same again is no question."""
+    """Saving the same one again needs no question."""
     home = {"XDG_CONFIG_HOME": str(tmp_path)}
     for _ in range(2):
         assert cloud.call("use", "prod", "--stack", "a", **home).exit_code == 0
@@ -146,7 +146,7 @@ def test_a_profile_is_not_given_another_meaning_unasked(cloud: Cloud, tmp_path: 
 
 
 def test_a_repair_is_rehearsed(cloud: Cloud) -> None:
-    """It says what is wrong and changes nothing; a timer's repair is not asked about."""
+    """It says what is wrong and changes nothing; a timer's repair needs no confirmation."""
     lost = System()
     lost.upload(LOST, "lost")
     cloud.settle_in(lost, old=LOST)

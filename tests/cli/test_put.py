@@ -35,7 +35,7 @@ OLD = "0" * 32
 def test_a_file_keeps_its_relative_path(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, files: list[str], recipe: str, keys: list[str]
 ) -> None:
-    """So that files of one name in many folders stay as many documents; a folder is never taken for a recipe."""
+    """Files with one name in many folders stay separate documents; a folder is never taken for a recipe."""
     monkeypatch.chdir(tmp_path)
     assert list(keys_of([Path(file) for file in files], recipe, Path.cwd())) == keys
 
@@ -43,27 +43,27 @@ def test_a_file_keeps_its_relative_path(
 def test_two_files_that_would_share_a_key_are_refused_before_anything_is_uploaded(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The second would silently take the first one's place."""
+    """The second would silently replace the first."""
     monkeypatch.chdir(tmp_path)
     with pytest.raises(PutError, match=r"would both become inbox/s/a\.txt"):
         keys_of([Path("a.txt"), Path("/data/in/a.txt")], "s", Path.cwd())
 
 
-def test_a_name_that_is_no_utf8_is_refused_with_the_remedy(tmp_path: Path) -> None:
-    """And shown without breaking the terminal."""
+def test_a_name_that_is_not_utf8_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    """It is shown without breaking the terminal."""
     with pytest.raises(PutError, match=r"gr\\xfcn\.txt: its name is not UTF-8.*rename"):
         keys_of([tmp_path / os.fsdecode(b"gr\xfcn.txt")], "s", tmp_path)
 
 
-def test_nothing_of_strangers_steers_the_terminal() -> None:
-    """Escape sequences, other controls and turned writing are shown; text in any script stays as it is."""
+def test_text_from_others_does_not_control_the_terminal() -> None:
+    """Escape sequences, controls and bidirectional marks are shown; text in any script is unchanged."""
     assert printable("a\x1b[2Jb\rc\u202ed\x9b") == "a\\x1b[2Jb\\rc\\u202ed\\x9b"
     for text in ("Größe\n\tёж", "👩‍🚀 क्‍ष", "عربي"):
         assert printable(text) == text
 
 
 def test_all_output_of_a_command_is_printed_the_same_way(capsys: pytest.CaptureFixture[str]) -> None:
-    """Tables too: keys and messages in them are other people's. The command's own colours stay."""
+    """Tables too: their keys and messages come from others. The command's own colours stay."""
     table = Table("key")
     table.add_row(Text("a\x1b]0;title\x07"))
     for shown in (table, Text("b\x1b[2J")):
@@ -74,8 +74,8 @@ def test_all_output_of_a_command_is_printed_the_same_way(capsys: pytest.CaptureF
     assert "b\\x1b[2J" in printed
 
 
-def test_colons_in_a_name_or_text_are_no_pictures(capsys: pytest.CaptureFixture[str]) -> None:
-    """What would be an emoji's name elsewhere is printed as it is, on both outputs."""
+def test_colons_in_a_name_or_text_are_not_emoji(capsys: pytest.CaptureFixture[str]) -> None:
+    """What `rich` would take for an emoji's name is printed unchanged, on both outputs."""
     table = Table("key")
     table.add_row("table:x:.txt")
     out.print(table)
@@ -130,12 +130,12 @@ def _upload(*, stood: bool = True, model: str | None = "m") -> Upload:
     ],
 )
 def test_an_outcome_is_this_uploads(upload: Upload, record: RunRecord | ErrorRecord, *, is_outcome: bool) -> None:
-    """Not that of an earlier run: after a changed recipe, another model, or a failure that is tried again."""
+    """It is not an earlier run's, after a changed recipe or model, or a failure that is tried again."""
     assert upload.is_outcome(record) is is_outcome
 
 
 def test_what_is_shown_names_what_was_not_read() -> None:
-    """The notes of its run record."""
+    """The notes of its run record are shown."""
     record = _record(RunRecord)
     noted = RunRecord(
         **{name: getattr(record, name) for name in record.__struct_fields__}
@@ -145,13 +145,13 @@ def test_what_is_shown_names_what_was_not_read() -> None:
 
 
 def test_what_is_shown_names_the_generations_of_each_part() -> None:
-    """By level and number; of a few parts where there are many."""
+    """They are named by level and number, and only for a few parts if there are many."""
     record = _record(RunRecord)
     ends = [
         PartEnd(level=0, number=number, job_id="j", run=1, state=State.DONE, responses=[f"resp_{number}"])
         for number in range(1, 24)
     ]
     parts = RunRecord(**{name: getattr(record, name) for name in record.__struct_fields__} | {"parts": ends})
-    told = describe(parts)["of each part"]
-    assert told.startswith("0/1 resp_1; 0/2 resp_2; ")
-    assert told.endswith("0/20 resp_20; and 3 more: see the record")
+    described = describe(parts)["of each part"]
+    assert described.startswith("0/1 resp_1; 0/2 resp_2; ")
+    assert described.endswith("0/20 resp_20; and 3 more: see the record")

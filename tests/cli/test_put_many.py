@@ -1,4 +1,4 @@
-"""`put` of many: trees, samples, what is skipped, what an interrupted upload leaves to do."""
+"""`put` of many files: trees, samples, what is skipped, and what is left to do after an interruption."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from support.system import BUCKET, System
 
 @pytest.fixture
 def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a tree of documents, some of them hidden, in the current folder."""
+    """The current folder, with a tree of documents, some of them hidden."""
     for name in ("in/a.txt", "in/deep/b.txt", "in/deep/deeper/c.md", "in/.hidden", "in/.git/d.txt"):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -25,18 +25,18 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def empty(empty):
-    """With the recipe that these tests name."""
+    """A deployment with the recipe that these tests name."""
     empty.s3.put_object(Bucket=BUCKET, Key="recipes/s.md", Body=b"Do it.")
     return empty
 
 
 def uploaded(shown) -> dict[str, str]:
-    """What a command said in JSON about each document."""
+    """What a command reported in JSON about each document."""
     return {one["key"]: one["upload"] for one in json.loads(shown.stdout)["documents"]}
 
 
 def test_a_folder_keeps_its_tree(tree: Path) -> None:
-    """Hidden files stay at home; a folder from elsewhere counts from itself."""
+    """Hidden files are not uploaded; for a folder elsewhere, keys are relative to it."""
     files, folders = documents_in(["in"])
     keys = ["inbox/s/in/a.txt", "inbox/s/in/deep/b.txt", "inbox/s/in/deep/deeper/c.md"]
     assert list(keys_of(files, "s", tree, folders)) == keys
@@ -50,8 +50,8 @@ def test_a_folder_keeps_its_tree(tree: Path) -> None:
 
 
 @pytest.mark.usefixtures("tree")
-def test_patterns_names_and_their_remedies() -> None:
-    """A pattern that the shell left alone is understood; what is not there is named."""
+def test_patterns_are_expanded_and_missing_files_named() -> None:
+    """A pattern that the shell left alone is understood."""
     assert [path.name for path in documents_in(["in/**/*.txt"])[0]] == ["a.txt", "b.txt"]
     for named, said in ((["no.txt"], "no such file"), (["*.pdf"], "nothing matches"), (["in/.git"], None)):
         if said:
@@ -62,7 +62,7 @@ def test_patterns_names_and_their_remedies() -> None:
 
 
 def test_a_sample_is_the_same_each_time_and_grows() -> None:
-    """A larger sample has the smaller one in it; the order of the files does not matter."""
+    """A larger sample contains the smaller one; the order of the files does not matter."""
     documents = {f"inbox/{number}.txt": Path(f"{number}.txt") for number in range(100)}
     turned = dict(reversed(documents.items()))
     assert sample(documents, 10) == sample(turned, 10)
@@ -72,7 +72,7 @@ def test_a_sample_is_the_same_each_time_and_grows() -> None:
 
 @pytest.mark.usefixtures("tree")
 def test_what_is_uploaded_is_not_uploaded_again(empty) -> None:
-    """The same command again does what is left: here one that was changed meanwhile."""
+    """Repeating the command does what is left: here a file that has changed since."""
     first = empty.call("put", "in", "--recipe", "s")
     assert first.exit_code == 0, first.stderr
     assert set(uploaded(first).values()) == {"uploaded"}
@@ -90,7 +90,7 @@ def test_what_is_uploaded_is_not_uploaded_again(empty) -> None:
 
 
 def test_what_is_done_or_open_is_skipped_and_what_failed_is_not(cloud, tmp_path, monkeypatch) -> None:
-    """By records, not by age; --again uploads all the same; the bucket alone is enough to tell what is done."""
+    """Records decide, not age; --again uploads anyway; the bucket alone shows what is done."""
     monkeypatch.chdir(tmp_path)
     for key, text in ((DONE, "done"), (FAILED, "failed"), (OPEN, "open")):
         path = tmp_path / key.removeprefix("inbox/")
@@ -109,7 +109,7 @@ def test_what_is_done_or_open_is_skipped_and_what_failed_is_not(cloud, tmp_path,
 
 @pytest.mark.usefixtures("tree")
 def test_a_recipe_that_does_not_exist_is_refused_before_anything_is_uploaded(empty) -> None:
-    """Each document would fail as unknown_recipe; a name is found however its letters are composed."""
+    """Each document would fail as unknown_recipe; any Unicode form of a name is found."""
     empty.s3.put_object(Bucket=BUCKET, Key="recipes/caf\u00e9.md", Body=b"Do it.")
     for more in ([], ["--dry-run"]):
         shown = empty.call("put", "in", "--recipe", "nope", *more)
@@ -121,7 +121,7 @@ def test_a_recipe_that_does_not_exist_is_refused_before_anything_is_uploaded(emp
 
 @pytest.mark.usefixtures("tree")
 def test_a_name_that_cannot_be_a_key_does_not_stop_the_others(empty) -> None:
-    """Neither for put nor for plan: it is named with its remedy, and the exit code is 1."""
+    """Both put and plan name it with its remedy, and the exit code is 1."""
     odd = Path(os.fsdecode(b"in/gr\xfcn.txt"))
     odd.write_text("odd")
     why = {"in/gr\\xfcn.txt": "its name is not UTF-8, so it cannot be a key: rename it"}
@@ -136,7 +136,7 @@ def test_a_name_that_cannot_be_a_key_does_not_stop_the_others(empty) -> None:
 
 
 def test_waiting_also_shows_what_became_of_skipped_documents(cloud, tmp_path, monkeypatch) -> None:
-    """A second `put --wait` of what is done shows the result that is there."""
+    """A second `put --wait` of a done document shows the existing result."""
     monkeypatch.chdir(tmp_path)
     Path("done.txt").write_text("done")
     shown = cloud.call("put", "done.txt", "--wait")
@@ -147,7 +147,7 @@ def test_waiting_also_shows_what_became_of_skipped_documents(cloud, tmp_path, mo
 
 
 def test_waiting_for_a_batch_with_failed_lines_ends_with_1_and_names_them(empty, tmp_path, monkeypatch) -> None:
-    """How many, and the file that names each: a batch is done although not all of its lines are."""
+    """Their number and the file that lists them are shown: such a batch is still done."""
     batch = '{"custom_id": "good", "input": "One line."}\n{"custom_id": "bad"}\n'
     system = System()
     system.process("inbox/orders.jsonl", batch)
@@ -162,7 +162,7 @@ def test_waiting_for_a_batch_with_failed_lines_ends_with_1_and_names_them(empty,
 
 
 def test_waiting_ends_with_counts_tokens_and_cost(cloud, tmp_path, monkeypatch) -> None:
-    """For this upload alone: in its JSON, and as the last line for people."""
+    """They are for this upload only: in its JSON, and in the last line of text."""
     monkeypatch.chdir(tmp_path)
     Path("done.txt").write_text("done")
     shown = json.loads(cloud.call("put", "done.txt", "--wait").stdout)
@@ -176,7 +176,7 @@ def test_waiting_ends_with_counts_tokens_and_cost(cloud, tmp_path, monkeypatch) 
 
 
 def test_waits_are_summed_up() -> None:
-    """Failed and replaced ones too; what has no price adds nothing."""
+    """Failed and superseded runs count too; a run without a price adds nothing."""
     outcomes = {
         "a": {"state": "done", "failed": False, "tokens": 10, "cost": 0.5},
         "b": {"state": "failed", "failed": True, "tokens": 3, "cost": None},

@@ -8,8 +8,8 @@ from backburner_cli.trial.trials import Tried
 from support.system import BUCKET
 
 
-def test_a_deployments_recipes_are_listed_beside_those_that_ship(empty) -> None:
-    """Recipes that differ are marked; one that cannot be used is reported."""
+def test_a_deployments_recipes_are_listed_beside_the_shipped_ones(empty) -> None:
+    """Different recipes are marked, and an unusable one is reported."""
     empty.s3.put_object(Bucket=BUCKET, Key="recipes/summary.md", Body=b"Another summary.")
     empty.s3.put_object(Bucket=BUCKET, Key="recipes/odd.md", Body=b"---\nnonsense: 1\n---\nDo it.")
     text = empty.call("recipes", "list", "--text").stdout
@@ -21,8 +21,8 @@ def test_a_deployments_recipes_are_listed_beside_those_that_ship(empty) -> None:
     assert empty.call("recipes", "check", "summary").exit_code == 0
 
 
-def test_two_failures_are_not_two_texts_that_are_the_same() -> None:
-    """Only documents of which both recipes have a text are compared."""
+def test_two_failures_are_not_two_equal_texts() -> None:
+    """Only documents with a text from both recipes are compared."""
     texts = [("a", "a"), ("a", "b"), ("", ""), ("a", "")]
 
     def tried(text: str) -> Tried:
@@ -38,16 +38,16 @@ def test_two_failures_are_not_two_texts_that_are_the_same() -> None:
 
 
 def test_the_inboxs_documents_are_compared(empty, tmp_path) -> None:
-    """By the deployed recipe of that name; nothing of the deployment is touched."""
+    """The deployed recipe of that name is used, and the deployment is not touched."""
     empty.s3.put_object(Bucket=BUCKET, Key="recipes/summary.md", Body=b"---\noutput: txt\n---\nAnother summary.")
     for name in ("a.txt", "../b.txt"):
         empty.s3.put_object(Bucket=BUCKET, Key=f"inbox/summary/{name}", Body=b"Bram pays 900. It ends soon.")
     before = empty.keys("")
     page = str(tmp_path / "page.html")
     shown = empty.call("recipes", "compare", "summary", "extract", "--stand-in", "--to", page)
-    told = json.loads(shown.stdout)
-    assert [each["name"] for each in told["documents"]] == ["summary/../b.txt", "summary/a.txt"]
-    assert (told["old"]["done"], told["old"]["failed"]) == (2, 0)
+    output = json.loads(shown.stdout)
+    assert [each["name"] for each in output["documents"]] == ["summary/../b.txt", "summary/a.txt"]
+    assert (output["old"]["done"], output["old"]["failed"]) == (2, 0)
     assert empty.keys("") == before
     none = empty.call("recipes", "compare", "extract", "summary", "--stand-in", "--to", page)
     assert (none.exit_code, "name documents of this machine" in none.stderr) == (1, True)

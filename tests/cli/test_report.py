@@ -1,4 +1,4 @@
-"""`report`: what became of a run, to hand to somebody else."""
+"""`report`: what became of a run, as a page to pass on to others."""
 
 import csv
 import io
@@ -24,7 +24,7 @@ EVIL = "inbox/<script src=//evil>alert(1)</script>\u202e\" onload='x' {{ 7*7 }}.
 
 
 class Tags(HTMLParser):
-    """What a page consists of."""
+    """The tags, attributes and texts of a page."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -33,24 +33,24 @@ class Tags(HTMLParser):
         self.text = ""
 
     def handle_starttag(self, tag, attrs) -> None:
-        """Note tag and attributes."""
+        """Record tag and attributes."""
         self.tags.append(tag)
         self.attributes += attrs
 
     def handle_data(self, data) -> None:
-        """Note text."""
+        """Record text."""
         self.text += data
 
 
-def seen(page: str) -> Tags:
-    """A page as a browser takes it apart."""
+def parsed(page: str) -> Tags:
+    """A page, parsed as in a browser."""
     tags = Tags()
     tags.feed(page)
     return tags
 
 
-def ran(key: str, state: State = State.DONE, *, lasted_s: float = 60, run: int = 1, **more) -> Job:
-    """A run that ended."""
+def ended_run(key: str, state: State = State.DONE, *, lasted_s: float = 60, run: int = 1, **more) -> Job:
+    """An ended run."""
     return Job(
         **{
             "key": key,
@@ -69,18 +69,18 @@ def ran(key: str, state: State = State.DONE, *, lasted_s: float = 60, run: int =
     )
 
 
-def made(latest, ended, **states):
-    """A report on them."""
+def report_on(latest, ended, **states):
+    """A report on these runs."""
     return figures(
         described="here", made_at=NOON, scope={}, states=states, latest=latest, removed=0, ended=ended
     )  # fmt: skip
 
 
 def test_every_run_is_paid_for_and_every_document_is_in_one_state() -> None:
-    """By recipe and model; a replay costs again and is shown as a replay; a run without a price is not a free run."""
-    first = ran("inbox/a", State.FAILED, reason=Reason.LOST)
-    again, other = ran("inbox/a", run=2), ran("inbox/b", recipe="other", cost=None, lasted_s=5)
-    report = made([again, other], [first, again, other], done=2, waiting=1)
+    """Sums are by recipe and model; a replay costs again and is marked; a run without a price is not free."""
+    first = ended_run("inbox/a", State.FAILED, reason=Reason.LOST)
+    again, other = ended_run("inbox/a", run=2), ended_run("inbox/b", recipe="other", cost=None, lasted_s=5)
+    report = report_on([again, other], [first, again, other], done=2, waiting=1)
     assert (report.documents, report.balances) == (3, True)
     assert [(use.recipe, use.runs, use.done, use.failed, use.cost) for use in report.uses] == [
         ("other", 1, 1, 0, None),
@@ -90,13 +90,13 @@ def test_every_run_is_paid_for_and_every_document_is_in_one_state() -> None:
     assert report.without_price == 1
     assert (report.again.documents, report.again.extra_runs, report.again.cost) == (1, 1, 0.5)
     assert report.again.listed[0]["ends"] == ["lost", "done"]
-    assert not made([again], [again], waiting=1).balances
+    assert not report_on([again], [again], waiting=1).balances
 
 
-def test_how_long_it_took_is_that_of_first_runs() -> None:
+def test_durations_are_those_of_first_runs() -> None:
     """Each falls into one bucket."""
-    ended = [ran(f"inbox/{number}", lasted_s=number) for number in range(1, 101)] + [ran("inbox/1", run=2)]
-    latency = made(ended, ended, done=100).latency
+    ended = [ended_run(f"inbox/{number}", lasted_s=number) for number in range(1, 101)] + [ended_run("inbox/1", run=2)]
+    latency = report_on(ended, ended, done=100).latency
     assert latency is not None
     assert (latency.runs, latency.p50_s, latency.p99_s, latency.longest_s) == (100, 51, 100, 100)
     assert [(each["within"], each["count"]) for each in latency.buckets] == [
@@ -108,12 +108,12 @@ def test_how_long_it_took_is_that_of_first_runs() -> None:
 
 
 def test_content_from_others_is_shown_as_text_only() -> None:
-    """Keys, messages, recipes and models: no tag, no attribute, no request, and nothing is computed."""
-    job = ran(EVIL, State.FAILED, reason=Reason.REFUSED, recipe="<img src=x>", model="<b>m</b>")
-    report = made([job], [job, ran(EVIL, run=2)], failed=1)
+    """Keys, messages, recipes and models add no tag, attribute or request, and nothing is computed."""
+    job = ended_run(EVIL, State.FAILED, reason=Reason.REFUSED, recipe="<img src=x>", model="<b>m</b>")
+    report = report_on([job], [job, ended_run(EVIL, run=2)], failed=1)
     report.failures[0].documents[0]["message"] = "<a href=https://evil>click</a>"
     page = render("report.html", title="Report", report=report)
-    tags = seen(page)
+    tags = parsed(page)
     assert not {"script", "img", "a", "b", "iframe", "link", "object", "form"} & set(tags.tags)
     assert not [name for name, _ in tags.attributes if name in ("src", "href", "onload", "action")]
     assert not re.search(r"url\(|@import", page)
@@ -123,33 +123,33 @@ def test_content_from_others_is_shown_as_text_only() -> None:
     assert "{{ 7*7 }}" in tags.text
 
 
-def test_a_spreadsheet_computes_nothing_of_it() -> None:
-    """A cell that begins as a formula does is text."""
-    job = ran("inbox/a", recipe="=HYPERLINK(1)", model="@m")
+def test_a_cell_is_never_a_formula() -> None:
+    """A cell that begins like one is text."""
+    job = ended_run("inbox/a", recipe="=HYPERLINK(1)", model="@m")
     (line,) = csv.DictReader(io.StringIO(csv_of([job])))
     assert (line["key"], line["recipe"], line["model"]) == ("inbox/a", "'=HYPERLINK(1)", "'@m")
 
 
-def test_a_report_on_a_deployment_has_all_of_it(cloud, tmp_path: Path) -> None:
-    """As a page, as JSON, and with a line for each document."""
-    told = json.loads(cloud.call("report").stdout)
-    assert (told["documents"], told["balances"]) == (3, True)
-    assert told["states"] == {"done": 1, "failed": 1, "running": 1, "waiting": 0, "not started": 0}
-    (failure,) = told["failures"]
+def test_a_report_covers_the_whole_deployment(cloud, tmp_path: Path) -> None:
+    """It is a page, JSON, or one line for each document."""
+    output = json.loads(cloud.call("report").stdout)
+    assert (output["documents"], output["balances"]) == (3, True)
+    assert output["states"] == {"done": 1, "failed": 1, "running": 1, "waiting": 0, "not started": 0}
+    (failure,) = output["failures"]
     assert (failure["reason"], failure["documents"][0]["key"]) == ("unknown_recipe", FAILED)
     assert "nosuch" in failure["documents"][0]["message"]
-    assert told["total"]["input_tokens"] > 0
+    assert output["total"]["input_tokens"] > 0
     page, table = tmp_path / "report.html", tmp_path / "report.csv"
-    said = cloud.call("report", "--to", str(page)).stdout
-    assert "3 documents: 1 done, 1 failed, 1 running" in said
-    assert REMEDIES[Reason.UNKNOWN_RECIPE] in seen(page.read_text()).text
+    message = cloud.call("report", "--to", str(page)).stdout
+    assert "3 documents: 1 done, 1 failed, 1 running" in message
+    assert REMEDIES[Reason.UNKNOWN_RECIPE] in parsed(page.read_text()).text
     cloud.call("report", "--to", str(table))
     lines = {line["key"]: line["state"] for line in csv.DictReader(io.StringIO(table.read_text()))}
     assert lines == {DONE: "done", FAILED: "failed", OPEN: "running"}
 
 
 def test_a_report_is_about_what_was_chosen(cloud, tmp_path: Path) -> None:
-    """By recipe, by prefix, by time; uploads without a job, and lines that the journal lost, are counted."""
+    """Recipe, prefix and time select it; uploads without a job and lost journal lines are counted."""
     assert json.loads(cloud.call("report", "--recipe", "nosuch").stdout)["documents"] == 1
     assert json.loads(cloud.call("report", "--prefix", "inbox/d").stdout)["states"]["done"] == 1
     assert json.loads(cloud.call("report", "--since", "2200-01-01").stdout)["documents"] == 0
@@ -163,17 +163,19 @@ def test_a_report_is_about_what_was_chosen(cloud, tmp_path: Path) -> None:
 
 
 def test_reused_answers_are_reported_as_savings() -> None:
-    """Runs, tokens and money; a provider that told no usage is counted as a run all the same."""
-    taken = ran("inbox/b", input_tokens=0, output_tokens=0, cost=0.0, is_reused=True, saved_tokens=12, saved_cost=0.5)
-    unpriced = ran("inbox/c", cost=None, is_reused=True)
-    saved = made([], [ran("inbox/a"), taken, unpriced], done=3).saved
+    """Runs, tokens and money are saved; a run counts even if the provider reported no usage."""
+    taken = ended_run(
+        "inbox/b", input_tokens=0, output_tokens=0, cost=0.0, is_reused=True, saved_tokens=12, saved_cost=0.5
+    )
+    unpriced = ended_run("inbox/c", cost=None, is_reused=True)
+    saved = report_on([], [ended_run("inbox/a"), taken, unpriced], done=3).saved
     assert (saved.runs, saved.tokens, saved.cost) == (2, 12, 0.5)
-    page = seen(render("report.html", title="Report", report=made([], [taken], done=1))).text
+    page = parsed(render("report.html", title="Report", report=report_on([], [taken], done=1))).text
     assert "under another name: 1. Saved: 12 tokens, cost 0.5" in page
 
 
 def test_quotes_are_counted_and_shown_on_request(empty, tmp_path: Path) -> None:
-    """In the words around them, as text; a report that nobody asked to hold texts holds none."""
+    """They appear as text with the words around them; without the request, a report contains no texts."""
     key, text = "inbox/facts/lease.txt", "It begins on 1 May. <b>The rent is\n1,250 euros</b> a month. It ends in June."
     system = System()
     schema = "schema: {type: object, additionalProperties: {type: string, x-quote: true}}"
@@ -184,9 +186,9 @@ def test_quotes_are_counted_and_shown_on_request(empty, tmp_path: Path) -> None:
     without, with_them = tmp_path / "a.html", tmp_path / "b.html"
     empty.call("report", "--to", str(without))
     empty.call("report", "--to", str(with_them), "--quotes")
-    assert "found in its document: 1." in seen(without.read_text()).text
+    assert "found in its document: 1." in parsed(without.read_text()).text
     assert "1,250" not in without.read_text()
-    page = seen(with_them.read_text())
+    page = parsed(with_them.read_text())
     assert "begins on 1 May. <b>The rent is\n1,250 euros</b> a month" in page.text
     assert (page.tags.count("mark"), page.tags.count("b")) == (1, 0)
     empty.s3.put_object(Bucket=BUCKET, Key=key, Body=b"Another one.")

@@ -1,4 +1,4 @@
-"""`show`: one document's whole story, from what its records keep of waits, attempts and looks."""
+"""`show`: one document's whole story, from what its records say about waits, attempts and looks."""
 
 import json
 
@@ -12,7 +12,7 @@ PRICE = "---\nprice: {input: 1, output: 2}\n---\nSummarise."
 
 
 def test_a_story_shows_waits_attempts_looks_verdicts_and_cost(empty: Cloud) -> None:
-    """Each in its order: what it waited for and how long, why an attempt did not count, how often it was looked at."""
+    """It tells in order what it waited for and how long, why an attempt failed, and the number of looks."""
     system = System({"BACKBURNER_MAX_IN_FLIGHT": "1"})
     system.upload("recipes/priced.md", PRICE)
     usage = Usage(input_tokens=1000, output_tokens=500, total_tokens=1500)
@@ -33,9 +33,9 @@ def test_a_story_shows_waits_attempts_looks_verdicts_and_cost(empty: Cloud) -> N
     assert second["first_s"] < 300
     assert second["last_s"] >= 400
     empty.settle_in(system, old=("inbox/", "results/"))
-    told = json.loads(empty.call("show", KEY).stdout)
-    assert [event["at"] for event in told["timeline"]] == sorted(event["at"] for event in told["timeline"])
-    whats = iter(event["what"] for event in told["timeline"])
+    output = json.loads(empty.call("show", KEY).stdout)
+    assert [event["at"] for event in output["timeline"]] == sorted(event["at"] for event in output["timeline"])
+    whats = iter(event["what"] for event in output["timeline"])
     for words in (
         "uploaded, 6 bytes",
         "attempt 1: generation resp_2 started",
@@ -47,11 +47,11 @@ def test_a_story_shows_waits_attempts_looks_verdicts_and_cost(empty: Cloud) -> N
         f"attempt 2: looked at {second['count']} times, first ",
         f"done after {record['polls']} polls: results/priced/second.txt.md, cost 0.002042",
     ):
-        assert any(words in what for what in whats), (words, told["timeline"])
+        assert any(words in what for what in whats), (words, output["timeline"])
 
 
-def test_looks_are_counted_across_what_is_noted_on_the_way(empty: Cloud) -> None:
-    """Here that the deadline has passed: the record gets a new message, and nothing of the old one is forgotten."""
+def test_looks_are_counted_across_messages(empty: Cloud) -> None:
+    """When the deadline has passed, the record gets a new message, and keeps the old one's looks."""
     system = System({"BACKBURNER_DEADLINE_S": "600"})
     system.generator.default = Plan(runs_s=1e6)
     system.upload(OPEN, "text")

@@ -1,4 +1,4 @@
-"""The tutorials: their commands, run as they are, print what the pages show."""
+"""The tutorials' commands, run unchanged, print what the pages show."""
 
 import contextlib
 import os
@@ -22,62 +22,62 @@ from support.typing_shell import on_path
 
 LIMIT_S = 300
 Block = tuple[str, list[str]]
-"""Commands, and the lines that are below them."""
+"""Commands, and the output lines below them."""
 
 
 def blocks(page: str) -> list[Block]:
-    """What a page tells its reader to run."""
+    """The commands and outputs of a page."""
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     found = re.findall(r"^```(sh|text)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    told = list[Block]()
+    steps = list[Block]()
     for kind, body in found:
         if kind == "sh":
-            told.append((body, []))
+            steps.append((body, []))
         else:
-            told[-1][1].extend(body.splitlines())
-    assert len(told) > 1
-    return told
+            steps[-1][1].extend(body.splitlines())
+    assert len(steps) > 1
+    return steps
 
 
 def typed(script: str, folder: Path, given: dict[str, str]) -> str:
-    """What a reader sees: commands print text for people to a terminal, and JSON into a pipe."""
+    """What a reader sees: commands print text to a terminal, and JSON into a pipe."""
     master, slave = pty.openpty()
-    told = b""
+    output = b""
     with subprocess.Popen(
         ["bash", "-uc", script], cwd=folder, env=given, stdin=subprocess.DEVNULL, stdout=slave, stderr=slave
     ) as shell:
         os.close(slave)
         until = time.monotonic() + LIMIT_S
-        with contextlib.suppress(OSError):  # nobody writes to it any more
+        with contextlib.suppress(OSError):  # its writer has ended
             while select.select([master], [], [], max(0.0, until - time.monotonic()))[0]:
                 if not (read := os.read(master, 65536)):
                     break
-                told += read
+                output += read
         shell.kill()
-    assert time.monotonic() < until, told.decode(errors="replace")
+    assert time.monotonic() < until, output.decode(errors="replace")
     os.close(master)
-    return told.decode().replace("\r\n", "\n")
+    return output.decode().replace("\r\n", "\n")
 
 
 def follow(page: str, folder: Path, replaced: dict[str, str], **given: str) -> None:
-    """Type what a page says, in one shell, and compare what it shows."""
-    told = blocks(page)
-    script = "\n".join(f"{commands}\necho 'end of block'" for commands, _ in told)
+    """Type a page's commands in one shell, and compare their output with the page."""
+    steps = blocks(page)
+    script = "\n".join(f"{commands}\necho 'end of block'" for commands, _ in steps)
     for written, meant in replaced.items():
         assert written in script, written
         script = script.replace(written, meant)
     with on_path() as commands:
         shown = typed(script, folder, environment({"PATH": f"{commands}:{os.environ['PATH']}", **given}))
     said = shown.split("end of block\n")
-    assert len(said) == len(told) + 1, shown
-    for (commands, lines), printed in zip(told, said, strict=False):
+    assert len(said) == len(steps) + 1, shown
+    for (commands, lines), printed in zip(steps, said, strict=False):
         assert "Traceback" not in printed, printed
         for line in lines:
             assert line in printed, (commands, line, printed)
 
 
-def test_the_folder_tutorial(tmp_path: Path) -> None:
-    """Every step, the provider's key included: a stand-in behind HTTP answers where the provider would."""
+def test_the_folder_tutorial_works(tmp_path: Path) -> None:
+    """Every step does, including the provider's key: a stand-in over HTTP answers as the provider."""
     with serve(StandIn(timing=Timing(), remembers=False)) as provider:
         real = {"https://api.openai.com/v1": provider.base_url, "<key>": "sk-a-key", "<model>": "stand-in"}
         follow("tutorial-folder.md", tmp_path, real)
@@ -103,8 +103,8 @@ def up(cloud: str, state: Path) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("cloud", thinned(("aws", "yandex"), 2))
-def test_the_clouds_tutorials(cloud: str, tmp_path: Path) -> None:
-    """What they do on this machine, over the local cloud that they start."""
+def test_the_clouds_tutorials_work(cloud: str, tmp_path: Path) -> None:
+    """Their local steps run over the local cloud that they start."""
     state, folder = tmp_path / "state", tmp_path / "reader"
     folder.mkdir()
     with up(cloud, state):

@@ -48,7 +48,7 @@ def job(number: int, state: State, ended_s: float | None = None, **more) -> Job:
 
 
 def test_a_look_counts_and_says_how_long_it_takes() -> None:
-    """At the rate of the last five minutes; what earlier runs have used is counted too."""
+    """The rate is that of the last five minutes; what earlier runs have used counts too."""
     earlier = job(0, State.FAILED, 3000, tokens=7, cost=0.5, reason=Reason.LOST)
     ended = [job(number, State.DONE, 10.0 * number, tokens=10, cost=0.25) for number in range(20)]
     waiting = [job(100 + number, State.WAITING, waiting_for="budget") for number in range(8)]
@@ -60,43 +60,45 @@ def test_a_look_counts_and_says_how_long_it_takes() -> None:
     assert (look.per_minute, look.seconds_left) == (4.0, 150.0)
 
 
-def test_no_rate_means_no_end_in_sight() -> None:
-    """Nothing is promised; what has all ended has nothing left."""
+def test_without_a_rate_no_time_left_is_shown() -> None:
+    """If all have ended, no time is left."""
     look = look_at([job(1, State.RUNNING)], [], NOW)
     assert (look.per_minute, look.seconds_left) == (None, None)
     assert look_at([job(1, State.DONE, 3000)], [], NOW).seconds_left == 0.0
 
 
 def test_one_ended_document_gives_no_time_left_and_an_ended_run_no_rate() -> None:
-    """A look with a single end says that it is too early; the last look says nothing of pace."""
+    """After a single end it is too early for a forecast; the last look shows no pace."""
     early = look_at([job(1, State.DONE, 1), job(2, State.RUNNING)], [job(1, State.DONE, 1)], NOW)
     assert (early.per_minute, early.seconds_left) == (0.2, None)
     done = [job(number, State.DONE, 1) for number in range(9)]
     over = look_at(done, done, NOW)
-    for look, said, unsaid in ((early, "too early to tell", "left 5"), (over, "0 tokens", "a minute")):
+    for look, screen, unsaid in ((early, "too early to tell", "left 5"), (over, "0 tokens", "a minute")):
         shown = Console(file=StringIO(), width=100)
         shown.print(drawn(look))
-        assert (said in shown.file.getvalue(), unsaid in shown.file.getvalue()) == (True, False), shown.file.getvalue()
+        assert (screen in shown.file.getvalue(), unsaid in shown.file.getvalue()) == (True, False), (
+            shown.file.getvalue()
+        )
 
 
 def test_a_line_of_the_last_look_has_no_time_left(capsys) -> None:
-    """It is not "0.0 s"."""
+    """It does not show "0.0 s"."""
     LineScreen().show(look_at([job(1, State.DONE, 3000)], [], NOW))
     assert capsys.readouterr().out.strip().endswith("1 documents: 1 done, 0 failed, 0 running, 0 waiting")
 
 
 def test_the_table_shows_what_it_waits_for_and_why_it_is_paused() -> None:
-    """Whatever the width."""
+    """It does at any width."""
     look = look_at([job(1, State.WAITING, waiting_for="budget")], [], NOW)
     shown = Console(file=StringIO(), width=100)
     shown.print(drawn(replace(look, pauses={"the provider": "429: slow down"}, reading=(1, 2000))))
     text = shown.file.getvalue()
-    for said in ("1 for budget", "paused: the provider: 429: slow down", "1 of 2,000", "no end in sight"):
-        assert said in text, text
+    for screen in ("1 for budget", "paused: the provider: 429: slow down", "1 of 2,000", "no end in sight"):
+        assert screen in text, text
 
 
-def test_into_a_pipe_goes_a_line_of_json_for_each_look(cloud) -> None:
-    """Only those that are chosen count."""
+def test_each_look_prints_a_line_of_json_into_a_pipe(cloud) -> None:
+    """Only the selected documents count."""
     (line,) = cloud.run("watch", "--once", "--json").stdout.splitlines()
     look = json.loads(line)
     counts = {name: look[name] for name in ("documents", "done", "failed", "running", "waiting", "unclaimed")}
@@ -105,7 +107,7 @@ def test_into_a_pipe_goes_a_line_of_json_for_each_look(cloud) -> None:
 
 
 def test_it_ends_by_itself_and_its_exit_code_shows_failures(cloud) -> None:
-    """With 1 if one of the chosen failed; a document without a job is not taken for the end."""
+    """It is 1 if a selected document failed; one without a job keeps it from ending."""
     open_key = cloud.keys("ledger/open/")[0]
     cloud.s3.delete_object(Bucket=BUCKET, Key=open_key)
     assert json.loads(cloud.call("watch", "--once").stdout)["unclaimed"] == 1
@@ -118,8 +120,8 @@ def test_it_ends_by_itself_and_its_exit_code_shows_failures(cloud) -> None:
     assert (done.exit_code, json.loads(done.stdout)["done"]) == (0, 1)
 
 
-def test_what_was_read_is_kept_and_never_believed_over_the_bucket(cloud, tmp_path) -> None:
-    """A job that is open no more ended as its record says, before the journal has its line."""
+def test_the_bucket_takes_precedence_over_what_was_kept(cloud, tmp_path) -> None:
+    """A job that is no longer open ended as its record says, even before its journal line."""
     cache = {"XDG_CACHE_HOME": str(tmp_path)}
     assert json.loads(cloud.call("watch", "--once", **cache).stdout)["running"] == 1
     (kept,) = (tmp_path / "backburner").glob("jobs-*.db")
@@ -138,7 +140,7 @@ def test_what_was_read_is_kept_and_never_believed_over_the_bucket(cloud, tmp_pat
 
 
 def test_nothing_is_read_twice(tmp_path) -> None:
-    """Not by the next command either, which knows the same."""
+    """The next command does not read it again either."""
     system = System()
     system.process("inbox/a.txt", "text")
     system.process("inbox/b.txt", "text")
@@ -151,24 +153,24 @@ def test_nothing_is_read_twice(tmp_path) -> None:
 
 
 def test_ctrl_c_detaches_and_says_how_to_come_back(cloud) -> None:
-    """On a terminal, where a table is drawn; exit code 0."""
+    """A table is drawn on a terminal, and the exit code is 0."""
     given = commands.environment(cloud.environment | {"TERM": "xterm"})
     master, slave = pty.openpty()
     process = subprocess.Popen([commands.INSTALLED, "watch"], env=given, stdin=slave, stdout=slave, stderr=slave)
     os.close(slave)
-    said = until(master, b"Ctrl-C detaches")
-    assert b"documents" in said
+    screen = until(master, b"Ctrl-C detaches")
+    assert b"documents" in screen
     process.send_signal(signal.SIGINT)
-    said += until(master, b"Detached.")
-    assert process.wait(LIMIT_S) == 0, said
-    assert b"Traceback" not in said
+    screen += until(master, b"Detached.")
+    assert process.wait(LIMIT_S) == 0, screen
+    assert b"Traceback" not in screen
 
 
 def until(descriptor: int, wanted: bytes) -> bytes:
-    """What a terminal shows, up to some words."""
-    said, end = b"", time.monotonic() + LIMIT_S
-    while wanted not in said:
-        assert time.monotonic() < end, said
+    """What a terminal shows, up to these words."""
+    screen, end = b"", time.monotonic() + LIMIT_S
+    while wanted not in screen:
+        assert time.monotonic() < end, screen
         if select.select([descriptor], [], [], 0.2)[0]:
-            said += os.read(descriptor, 65536)
-    return said
+            screen += os.read(descriptor, 65536)
+    return screen

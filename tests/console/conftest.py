@@ -1,4 +1,4 @@
-"""Consoles over deployments of the other tests."""
+"""Consoles over other tests' deployments."""
 
 import os
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from support.deployment import FOREIGN
 
 @pytest.fixture
 def console(monkeypatch, cloud) -> Iterator[Served]:  # noqa: F811
-    """A console over one document that is done, one that failed and one whose generation runs."""
+    """A console over one document that is done, one that failed, and one whose generation is running."""
     for name in [name for name in os.environ if name.startswith(FOREIGN)]:
         monkeypatch.delenv(name)
     for name, value in cloud.environment.items():

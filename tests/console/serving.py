@@ -1,4 +1,4 @@
-"""A console in a thread of this process, and what a browser would send to it."""
+"""A console in a thread of this process, and the requests that a browser would send to it."""
 
 import asyncio
 import contextlib
@@ -15,12 +15,12 @@ from backburner_cli.operator.session import run
 
 _LIMIT_S = 30.0
 _ANSWER_LIMIT_S = 120.0
-"""Far more than any answer takes: none of these tests is about how fast the console is on a busy machine."""
+"""Far more than any answer takes: no test here measures how fast the console is on a busy machine."""
 
 
 @dataclass(frozen=True)
 class Served:
-    """A console that answers; `http` has its cookie, and sends what its page would send."""
+    """A running console; `http` has its cookie, and sends the headers that its page would send."""
 
     address: Address
     http: httpx2.Client
@@ -31,7 +31,7 @@ class Served:
         return f"http://127.0.0.1:{self.address.port}"
 
     def get(self, path: str, **parameters: Any) -> Any:
-        """What a question is answered, as JSON."""
+        """The answer to a GET, as JSON."""
         answer = self.http.get(path, params=parameters)
         assert answer.status_code == 200, answer.text
         return answer.json()
@@ -41,24 +41,24 @@ class Served:
         return self.until(lambda told: told["is_ready"])
 
     def until(self, holds: Any) -> Any:
-        """The overview, once something holds of it."""
+        """The overview, once it satisfies a condition."""
         for _ in range(600):
-            told = self.get("/api/overview")
-            if holds(told):
-                return told
+            overview = self.get("/api/overview")
+            if holds(overview):
+                return overview
             threading.Event().wait(0.05)
-        raise AssertionError({name: value for name, value in told.items() if name != "bars"})
+        raise AssertionError({name: value for name, value in overview.items() if name != "bars"})
 
 
 @contextlib.contextmanager
 def served(environment: Mapping[str, str], deployment: str = "a test's deployment") -> Iterator[Served]:
-    """Serve a deployment while the block runs. The environment must be this process's own too: boto3 reads no other."""
+    """Serve a deployment during the block. The environment must be this process's own too: boto3 reads no other."""
     listener, is_up = listening(HOST, 0), threading.Event()
-    given = {"XDG_CACHE_HOME": "/dev/null/no", **environment}  # nothing is put into this user's cache
-    told: list[Any] = []
+    given = {"XDG_CACHE_HOME": "/dev/null/no", **environment}  # nothing is written to this user's cache
+    served_at: list[Any] = []
 
     def ready(address: Address, stop: Stop) -> None:
-        told.extend((address, asyncio.get_running_loop(), stop))
+        served_at.extend((address, asyncio.get_running_loop(), stop))
         is_up.set()
 
     def work() -> None:
@@ -68,7 +68,7 @@ def served(environment: Mapping[str, str], deployment: str = "a test's deploymen
     with listener:
         thread.start()
         assert is_up.wait(_LIMIT_S), "the console did not start"
-        address, loop, stop = told
+        address, loop, stop = served_at
         origin = f"http://127.0.0.1:{address.port}"
         try:
             with httpx2.Client(base_url=origin, headers={"origin": origin}, timeout=_ANSWER_LIMIT_S) as http:

@@ -1,4 +1,4 @@
-"""The console in a real browser. Skipped, with the way to get one, where there is no Chromium."""
+"""The console in a real browser. Without Chromium it is skipped, and the message says how to get it."""
 
 import base64
 import os
@@ -29,19 +29,19 @@ from support.warm_deployment import WarmDeployment
 
 MANY = depth(5_000, 100_000)
 SOME = f"lease-{MANY // 100 - 1:04}"
-"""A search for a few of them."""
+"""A search text that matches a few of them."""
 LIMIT_MS = 60_000
 PATIENCE_S = 20
-"""A machine that runs other tests meanwhile: benchmarks/console.py measures."""
+"""Generous, because the machine runs other tests at the same time; benchmarks/console.py measures speed."""
 ONE_RENDERER = ("--process-per-site", "--renderer-process-limit=1")
-"""Every console is on this machine: without these, each gets a process of its own, and another one in reserve."""
+"""Without these, each console on this machine gets a renderer process of its own, and a spare one."""
 SCRIPT = "<img src=x onerror=document.title='pwned'><script>document.title='pwned'"
 expect.set_options(timeout=LIMIT_MS)
 
 
 @pytest.fixture(scope="module")
 def shared_page() -> Iterator[Page]:
-    """One page for all tests here, since each new one starts processes; for it, evil.example is this machine."""
+    """One page for all tests here, since each new one starts processes; it resolves evil.example to this machine."""
     with chromium("--host-resolver-rules=MAP evil.example 127.0.0.1", *ONE_RENDERER) as found:
         if found is None:
             without_browser(os.environ)
@@ -53,18 +53,18 @@ def shared_page() -> Iterator[Page]:
 
 
 @dataclass(frozen=True)
-class Seat:
-    """A page that shows a console over a deployment. Whatever runs a loop of its own runs in another thread."""
+class Tab:
+    """A page that shows a console over a deployment. Code that runs its own loop runs in another thread."""
 
     page: Page
     console: Served
     world: WarmDeployment
     thread: ThreadPoolExecutor
     expected: list[str] = field(default_factory=list)
-    """What the browser may complain of: a test that is refused something says so."""
+    """Errors that the browser may report: a test that expects a refusal lists them."""
 
-    def there(self, work: Callable[..., Any], *arguments: Any) -> Any:
-        """Do something at the deployment: Playwright's own loop is in the way here."""
+    def in_thread(self, work: Callable[..., Any], *arguments: Any) -> Any:
+        """Do something at the deployment in a thread, away from Playwright's own loop."""
         return self.thread.submit(work, *arguments).result()
 
     def open(self, view: str = "#/") -> None:
@@ -73,7 +73,7 @@ class Seat:
         expect(self.page.locator("#index-state")).to_contain_text("document")
 
     def drop(self, path: Path) -> None:
-        """Drop a file or folder, as the desktop does."""
+        """Drop a file or folder on the page, as from the desktop."""
         session = self.page.context.new_cdp_session(self.page)
         data = {"items": [], "files": [str(path)], "dragOperationsMask": 1}
         for kind in ("dragEnter", "dragOver", "drop"):
@@ -82,7 +82,7 @@ class Seat:
 
 @contextmanager
 def _elsewhere(thread: ThreadPoolExecutor, manager: Any) -> Iterator[Any]:
-    """A block whose beginning and end run in another thread."""
+    """A block that is entered and left in another thread."""
     value = thread.submit(manager.__enter__).result()
     try:
         yield value
@@ -92,7 +92,7 @@ def _elsewhere(thread: ThreadPoolExecutor, manager: Any) -> Iterator[Any]:
 
 @pytest.fixture
 def page(shared_page: Page) -> Iterator[Page]:
-    """The page as nobody has used it: without cookies, and what it stores belongs to the console's own port."""
+    """A fresh page: without cookies, and with storage that belongs to the console's own port."""
     shared_page.emulate_media(color_scheme="light", reduced_motion="reduce")
     yield shared_page
     shared_page.goto("about:blank")
@@ -100,8 +100,8 @@ def page(shared_page: Page) -> Iterator[Page]:
 
 
 @pytest.fixture
-def seat(page: Page, endpoint: str, cloud_clients: tuple[Any, Any]) -> Iterator[Seat]:
-    """A page over an empty deployment. It asks no other host, and nothing in it goes wrong."""
+def tab(page: Page, endpoint: str, cloud_clients: tuple[Any, Any]) -> Iterator[Tab]:
+    """A page over an empty deployment. It must call no other host, and nothing in it may fail."""
     with ThreadPoolExecutor(1) as thread, _elsewhere(thread, deployments(endpoint, cloud_clients)) as make:
         world = thread.submit(make).result()
         asked: list[str] = []
@@ -112,18 +112,18 @@ def seat(page: Page, endpoint: str, cloud_clients: tuple[Any, Any]) -> Iterator[
             "console": lambda message: wrong.append(message.text) if message.type == "error" else None,
         }
         with served(world.environment) as console, listening(page, listeners):
-            made = Seat(page, console, world, thread)
+            made = Tab(page, console, world, thread)
             yield made
-            page.goto("about:blank")  # it asks this console nothing more
-            own = (console.origin, "chrome:", "chrome-extension:", "about:")  # the browser's own viewer of PDFs
+            page.goto("about:blank")  # no more requests to this console
+            own = (console.origin, "chrome:", "chrome-extension:", "about:")  # the browser's own PDF viewer
             assert [url for url in asked if not url.startswith(own)] == []
             assert [one for one in wrong if not any(said in one for said in made.expected)] == []
 
 
 @contextmanager
 def listening(page: Page, listeners: dict[str, Callable[[Any], None]]) -> Iterator[None]:
-    """Be told what happens on a page while the block runs."""
-    emitter: Any = page  # each event has a signature of its own
+    """Receive a page's events during the block."""
+    emitter: Any = page  # the overloads differ by event
     for event, listener in listeners.items():
         emitter.on(event, listener)
     try:
@@ -133,34 +133,34 @@ def listening(page: Page, listeners: dict[str, Callable[[Any], None]]) -> Iterat
             emitter.remove_listener(event, listener)
 
 
-def test_what_is_dropped_is_followed_until_its_result_is_shown(seat: Seat, tmp_path: Path) -> None:
-    """A folder keeps its tree, hidden files stay out; uploaded, running, done, and the text beside its source."""
+def test_what_is_dropped_is_followed_until_its_result_is_shown(tab: Tab, tmp_path: Path) -> None:
+    """A folder keeps its tree without hidden files: uploaded, running, done, and the text beside its source."""
     folder = tmp_path / "contracts"
     (folder / "2024").mkdir(parents=True)
     (folder / "2024" / "lease & more.txt").write_text(DOCUMENT)
     (folder / "b.txt").write_text(DOCUMENT)
     (folder / ".hidden").write_text("no")
-    seat.world.recipe("summary")
-    seat.open("#/upload")
-    page, key = seat.page, "inbox/summary/contracts/2024/lease & more.txt"
+    tab.world.recipe("summary")
+    tab.open("#/upload")
+    page, key = tab.page, "inbox/summary/contracts/2024/lease & more.txt"
     expect(page.get_by_label("Recipe")).to_have_value("summary")
-    seat.drop(folder)
+    tab.drop(folder)
     expect(page.locator(".uploads li")).to_have_count(2)
     expect(page.get_by_text("2 documents of 2 uploaded; 0 ended")).to_be_visible()
-    assert seat.world.keys("inbox/") == [
+    assert tab.world.keys("inbox/") == [
         "inbox/summary/contracts/2024/lease & more.txt",
         "inbox/summary/contracts/b.txt",
     ]
     line = page.locator(".uploads li", has_text="lease & more")
     expect(line).to_contain_text("not started yet")
-    seat.there(seat.world.submit, key)
+    tab.in_thread(tab.world.submit, key)
     expect(line).to_contain_text("running")
-    seat.there(seat.world.settle)
+    tab.in_thread(tab.world.settle)
     expect(line).to_contain_text("done")
     line.get_by_role("link").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(key)
     expect(page.get_by_role("region", name="Text of the source")).to_have_text(DOCUMENT)
-    expect(page.get_by_role("region", name="Text of the result")).to_have_text(str(seat.world.result(key)))
+    expect(page.get_by_role("region", name="Text of the result")).to_have_text(str(tab.world.result(key)))
     expect(page.locator(".timeline")).to_contain_text("done")
     page.get_by_role("link", name="Overview").click()
     expect(page.locator(".tile.done .number")).to_have_text("1")
@@ -170,12 +170,12 @@ def test_what_is_dropped_is_followed_until_its_result_is_shown(seat: Seat, tmp_p
     )  # its recipe names no price
 
 
-def test_a_failure_is_run_again_after_its_number_was_agreed_to(seat: Seat) -> None:
-    """The remedy is shown; no is no; focus goes back; once it is done the failure is gone."""
+def test_a_failure_is_replayed_after_confirmation(tab: Tab) -> None:
+    """The remedy is shown, "no" changes nothing, focus returns, and once it is done the failure is gone."""
     key = "inbox/notes/harbour.txt"
-    seat.there(seat.world.process, key)
-    seat.open()
-    page = seat.page
+    tab.in_thread(tab.world.process, key)
+    tab.open()
+    page = tab.page
     page.get_by_role("link", name="Failures").click()
     expect(page.get_by_text("upload recipes/NAME.md")).to_be_visible()
     button = page.get_by_role("button", name="Run 1 document again…")
@@ -186,36 +186,36 @@ def test_a_failure_is_run_again_after_its_number_was_agreed_to(seat: Seat) -> No
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
     expect(button).to_be_focused()
-    assert seat.world.messages("pending") + seat.world.messages("backlog") == []
-    seat.world.recipe("notes")
+    assert tab.world.messages("pending") + tab.world.messages("backlog") == []
+    tab.world.recipe("notes")
     button.click()
     dialog.get_by_role("button", name="Run 1 document again").click()
     expect(page.locator("#activity")).to_contain_text("1 of 1. 1 to run as new jobs")
-    seat.there(seat.world.settle)
+    tab.in_thread(tab.world.settle)
     expect(page.get_by_text("Nothing has failed.")).to_be_visible()
-    assert seat.world.result(key) is not None
+    assert tab.world.result(key) is not None
 
 
-def test_a_job_is_cancelled_from_its_own_page(seat: Seat) -> None:
+def test_a_job_is_cancelled_from_its_own_page(tab: Tab) -> None:
     """The request is in its record."""
     key = "inbox/harbour.txt"
-    seat.world.upload(key)
-    seat.there(seat.world.submit, key)
-    seat.open(f"#/document?key={key}")
-    seat.page.get_by_role("button", name="Cancel…").click()
-    seat.page.get_by_role("dialog").get_by_role("button", name="Cancel 1 job").click()
-    expect(seat.page.locator("#activity")).to_contain_text("1 cancelled at the next tick")
-    (record,) = seat.world.open_records(key)
+    tab.world.upload(key)
+    tab.in_thread(tab.world.submit, key)
+    tab.open(f"#/document?key={key}")
+    tab.page.get_by_role("button", name="Cancel…").click()
+    tab.page.get_by_role("dialog").get_by_role("button", name="Cancel 1 job").click()
+    expect(tab.page.locator("#activity")).to_contain_text("1 cancelled at the next tick")
+    (record,) = tab.world.open_records(key)
     assert record["cancelled_for"] == "cancelled"
 
 
-def test_very_many_rows_scroll_and_filter(seat: Seat) -> None:
-    """A few rows exist, whatever is in sight; from end to end by keyboard; a filter answers within a second."""
-    seat.there(lambda: many_jobs(seat.world, MANY, open_jobs=30))
-    total = seat.console.until(lambda told: told["documents"] >= MANY + 30)["documents"]
+def test_very_many_rows_scroll_and_filter(tab: Tab) -> None:
+    """Few rows exist at a time; the keyboard reaches both ends; a filter answers within a second."""
+    tab.in_thread(lambda: many_jobs(tab.world, MANY, open_jobs=30))
+    total = tab.console.until(lambda told: told["documents"] >= MANY + 30)["documents"]
     began = time.monotonic()
-    seat.open("#/documents")
-    page = seat.page
+    tab.open("#/documents")
+    page = tab.page
     rows, scroller = page.locator(".space .row"), page.locator(".scroller")
     expect(page.get_by_text(f"{total:,} documents").first).to_be_visible()
     expect(rows.first).to_contain_text(re.compile(r"\.(pdf|txt)"))
@@ -237,23 +237,23 @@ def test_very_many_rows_scroll_and_filter(seat: Seat) -> None:
     expect(page.locator('.row[data-at="1"] a')).to_be_focused()
     began = time.monotonic()
     page.get_by_label("Search").fill(SOME)
-    expect(page.get_by_role("status").filter(has_text="documents")).to_have_text(_matching(seat, SOME))
+    expect(page.get_by_role("status").filter(has_text="documents")).to_have_text(_matching(tab, SOME))
     assert time.monotonic() - began < PATIENCE_S
     assert rows.count() < 80
     page.get_by_role("button", name="failed").click()
     expect(page).to_have_url(re.compile(f"state=failed&text={SOME}"))
 
 
-def _matching(seat: Seat, text: str) -> str:
-    return f"{seat.console.get('/api/jobs', text=text)['total']:,} documents"
+def _matching(tab: Tab, text: str) -> str:
+    return f"{tab.console.get('/api/jobs', text=text)['total']:,} documents"
 
 
-def test_content_from_users_is_shown_as_text_only(seat: Seat) -> None:
-    """In the list, in a story, in a message, in a source; whatever a key or a document says."""
+def test_content_from_users_is_shown_as_text_only(tab: Tab) -> None:
+    """This holds in the list, a story, a message or a source, for any key or document."""
     key = f"inbox/{SCRIPT}/{SCRIPT}.html"
-    seat.there(seat.world.process, key, f"<html><body>{SCRIPT}<p>Hello</p></body></html>")
-    seat.open("#/documents")
-    page = seat.page
+    tab.in_thread(tab.world.process, key, f"<html><body>{SCRIPT}<p>Hello</p></body></html>")
+    tab.open("#/documents")
+    page = tab.page
     page.get_by_role("link", name=SCRIPT).first.click()
     expect(page.get_by_role("heading", level=1)).to_have_text(key)
     expect(page.locator(".failure .message")).to_contain_text("<img")
@@ -265,8 +265,8 @@ def test_content_from_users_is_shown_as_text_only(seat: Seat) -> None:
     assert page.locator("main img, main script").count() == 0
 
 
-def test_pictures_and_pdfs_are_shown_beside_the_result(seat: Seat) -> None:
-    """As they are: a picture that is drawn, a PDF in the browser's own viewer."""
+def test_pictures_and_pdfs_are_shown_beside_the_result(tab: Tab) -> None:
+    """A picture is drawn, and a PDF opens in the browser's own viewer."""
     picture = base64.b64decode(
         "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAEElEQVR4nGNY4cgFRAwQCgAdGgPNC7x7+gAAAABJRU5ErkJggg=="
     )
@@ -274,42 +274,42 @@ def test_pictures_and_pdfs_are_shown_beside_the_result(seat: Seat) -> None:
     page.add_page()
     page.set_font("Helvetica", size=12)
     page.cell(0, 10, "The rent is 4200 crowns.")
-    seat.world.upload("inbox/notes/scan.png", picture)
-    seat.world.recipe("notes")
-    seat.there(seat.world.process, "inbox/notes/lease.pdf", bytes(page.output()))
-    seat.open("#/document?key=inbox/notes/scan.png")
-    drawn = seat.page.get_by_role("img", name="The document inbox/notes/scan.png")
+    tab.world.upload("inbox/notes/scan.png", picture)
+    tab.world.recipe("notes")
+    tab.in_thread(tab.world.process, "inbox/notes/lease.pdf", bytes(page.output()))
+    tab.open("#/document?key=inbox/notes/scan.png")
+    drawn = tab.page.get_by_role("img", name="The document inbox/notes/scan.png")
     expect(drawn).to_be_visible()
     assert drawn.evaluate("async image => { await image.decode(); return image.naturalWidth; }") == 2
-    with seat.page.expect_request(lambda request: request.url.startswith("chrome-extension:")):
-        seat.page.evaluate("location.hash = '#/document?key=inbox/notes/lease.pdf'")
-    expect(seat.page.get_by_role("region", name="Text of the result")).to_contain_text("4200")
-    expect(seat.page.locator("iframe[title='The document inbox/notes/lease.pdf']")).to_be_visible()
+    with tab.page.expect_request(lambda request: request.url.startswith("chrome-extension:")):
+        tab.page.evaluate("location.hash = '#/document?key=inbox/notes/lease.pdf'")
+    expect(tab.page.get_by_role("region", name="Text of the result")).to_contain_text("4200")
+    expect(tab.page.locator("iframe[title='The document inbox/notes/lease.pdf']")).to_be_visible()
 
 
 class _Attack(BaseHTTPRequestHandler):
-    """Another local server, whose page asks the console with this browser's cookies."""
+    """Another local server, whose page calls the console with this browser's cookies."""
 
     def do_GET(self) -> None:
-        """A page with nothing on it."""
+        """Serve an empty page."""
         self.send_response(200)
         self.send_header("content-type", "text/html")
         self.end_headers()
         self.wfile.write(b"<title>another page</title>")
 
     def log_message(self, *_: Any) -> None:
-        """Quiet."""
+        """Log nothing."""
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_quotes_of_a_result_are_marked_in_its_source(seat: Seat, scheme: Any) -> None:
-    """Each leads to its place by keyboard, which is then in focus; axe finds nothing in either scheme."""
+def test_the_quotes_of_a_result_are_marked_in_its_source(tab: Tab, scheme: Any) -> None:
+    """The keyboard leads from each to its place and focuses it; axe finds nothing in either scheme."""
     key, front = "inbox/facts/lease.txt", "schema: {type: object, additionalProperties: false, required: [fact], "
-    seat.world.recipe("facts", front + "properties: {fact: {type: string, x-quote: true}}}")
-    seat.there(seat.world.process, key)
-    page = seat.page
+    tab.world.recipe("facts", front + "properties: {fact: {type: string, x-quote: true}}}")
+    tab.in_thread(tab.world.process, key)
+    page = tab.page
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-    seat.open(f"#/document?key={key}")
+    tab.open(f"#/document?key={key}")
     expect(page.get_by_text("One quote stands in the source")).to_be_visible()
     mark = page.locator(".quoted mark")
     expect(mark).to_have_count(1)
@@ -323,13 +323,13 @@ def test_the_quotes_of_a_result_are_marked_in_its_source(seat: Seat, scheme: Any
     assert found.violations_count == 0, found.generate_report()
 
 
-def test_another_page_of_the_same_browser_gets_nothing_and_changes_nothing(seat: Seat) -> None:
-    """From another port of this machine, from a name that points to it, in a frame."""
+def test_another_page_of_the_same_browser_gets_nothing_and_changes_nothing(tab: Tab) -> None:
+    """It may be on another port of this machine, under a name that resolves to it, or in a frame."""
     key = "inbox/notes/harbour.txt"
-    seat.there(seat.world.process, key)
-    seat.open()
-    origin, token, port = seat.console.origin, seat.console.address.token, seat.console.address.port
-    other = seat.page.context.new_page()
+    tab.in_thread(tab.world.process, key)
+    tab.open()
+    origin, token, port = tab.console.origin, tab.console.address.token, tab.console.address.port
+    other = tab.page.context.new_page()
     with ThreadingHTTPServer(("127.0.0.1", 0), _Attack) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         other.goto(f"http://127.0.0.1:{server.server_port}/")
@@ -350,20 +350,20 @@ def test_another_page_of_the_same_browser_gets_nothing_and_changes_nothing(seat:
     assert refused.status == 403
     assert "not the console's" in other.content()
     other.close()
-    assert seat.world.messages("pending") + seat.world.messages("backlog") == []
+    assert tab.world.messages("pending") + tab.world.messages("backlog") == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"] if is_deep() else ["dark"])
-def test_every_view_passes_the_accessibility_checks(seat: Seat, scheme: Any) -> None:
-    """Names, roles, contrast, order: axe finds nothing, in either scheme."""
-    seat.there(lambda: many_jobs(seat.world, 300, open_jobs=12, errors_each=50))
-    seat.console.until(lambda told: told["states"].get("failed") and told["documents"] >= 312)
+def test_every_view_passes_the_accessibility_checks(tab: Tab, scheme: Any) -> None:
+    """For names, roles, contrast and order, axe finds nothing in either scheme."""
+    tab.in_thread(lambda: many_jobs(tab.world, 300, open_jobs=12, errors_each=50))
+    tab.console.until(lambda told: told["states"].get("failed") and told["documents"] >= 312)
     failed, done = (
-        seat.console.get("/api/jobs", state=state, text=".pdf")["rows"][0]["key"] for state in ("failed", "done")
+        tab.console.get("/api/jobs", state=state, text=".pdf")["rows"][0]["key"] for state in ("failed", "done")
     )
-    page = seat.page
+    page = tab.page
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-    seat.open()
+    tab.open()
     views = {
         "#/": ".tile",
         "#/recipes": "textarea",
@@ -379,11 +379,11 @@ def test_every_view_passes_the_accessibility_checks(seat: Seat, scheme: Any) -> 
         assert found.violations_count == 0, f"{view}: {found.generate_report()}"
 
 
-def test_the_keyboard_reaches_everything_and_focus_is_announced(seat: Seat) -> None:
-    """Skip link, navigation, focus on the content after each step; the chart tells its bars; a title for each view."""
-    seat.there(seat.world.process, "inbox/harbour.txt")
-    seat.open()
-    page = seat.page
+def test_the_keyboard_reaches_everything_and_focus_is_announced(tab: Tab) -> None:
+    """Skip link, navigation, focus on the content after each step; the chart reads out its bars; views have titles."""
+    tab.in_thread(tab.world.process, "inbox/harbour.txt")
+    tab.open()
+    page = tab.page
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
     page.keyboard.press("Tab")
@@ -403,7 +403,7 @@ def test_the_keyboard_reaches_everything_and_focus_is_announced(seat: Seat) -> N
 
 
 def _bar_with(page: Page, what: str) -> str:
-    """What the chart says of the bar that has something, looked for from the end: minutes pass on a busy machine."""
+    """The chart's text for the bar with this content, from the end: minutes pass on a busy machine."""
     end_s = time.monotonic() + LIMIT_MS / 1000
     while time.monotonic() < end_s:
         page.keyboard.press("End")
@@ -415,69 +415,69 @@ def _bar_with(page: Page, what: str) -> str:
     raise AssertionError(f"no bar says {what}, but the last of them: {bar}")
 
 
-def test_a_changed_recipe_is_tried_on_one_document_before_it_is_saved(seat: Seat) -> None:
-    """The trial's text beside the present one, with the changes marked; a mistake is reported; then it is saved."""
-    seat.world.recipe("notes", "price: {input: 1, output: 2}", "Summarise it.")
+def test_a_changed_recipe_is_tried_on_one_document_before_it_is_saved(tab: Tab) -> None:
+    """The trial's text is beside the present one, with changes marked; a mistake is reported; then it is saved."""
+    tab.world.recipe("notes", "price: {input: 1, output: 2}", "Summarise it.")
     key = "inbox/notes/harbour.txt"
-    seat.there(seat.world.process, key)
-    seat.open("#/recipes?name=notes")
-    page = seat.page
+    tab.in_thread(tab.world.process, key)
+    tab.open("#/recipes?name=notes")
+    page = tab.page
     text = page.get_by_label("Instructions and settings")
     expect(text).to_have_value(re.compile("Summarise it"))
     expect(page.get_by_label("Try it on")).to_have_value(key)
     agree = page.get_by_role("dialog").get_by_role("button", name="Try it on 1 document")
-    seat.expected.append("400 (Bad Request)")
+    tab.expected.append("400 (Bad Request)")
     text.fill("---\nmodle: x\n---\nOne sentence.")
     page.get_by_role("button", name="Try it…").click()
     agree.click()
     expect(page.get_by_role("alert").filter(has_text="modle")).to_be_visible()
-    assert [key for key in seat.world.keys("inbox/") if "trial" in key] == []
+    assert [key for key in tab.world.keys("inbox/") if "trial" in key] == []
     text.fill("---\nprice: {input: 1, output: 20}\n---\nOne sentence.")
     page.get_by_role("button", name="Try it…").click()
     agree.click()
     expect(page.get_by_role("heading", name="The trial")).to_be_visible()
     trial = "inbox/notes-trial/harbour.txt"
-    assert trial in seat.world.keys("inbox/")
-    seat.there(seat.world.submit, trial)
-    seat.there(seat.world.settle)
+    assert trial in tab.world.keys("inbox/")
+    tab.in_thread(tab.world.submit, trial)
+    tab.in_thread(tab.world.settle)
     outcome = page.locator("section", has=page.get_by_role("heading", name="The trial"))
     expect(outcome).to_contain_text("Before:")
-    expect(outcome.get_by_role("region", name="Difference of the results")).to_have_text(str(seat.world.result(trial)))
-    assert seat.world.text("recipes/notes.md") != text.input_value()
+    expect(outcome.get_by_role("region", name="Difference of the results")).to_have_text(str(tab.world.result(trial)))
+    assert tab.world.text("recipes/notes.md") != text.input_value()
     page.get_by_role("button", name="Save…").click()
     page.get_by_role("dialog").get_by_role("button", name="Save it").click()
     expect(page.locator("#said")).to_have_text("Saved.")
-    assert seat.world.text("recipes/notes.md") == text.input_value()
+    assert tab.world.text("recipes/notes.md") == text.input_value()
 
 
-def test_two_recipes_are_compared_side_by_side(seat: Seat) -> None:
-    """What each came to, and the difference of a document's two results."""
-    seat.world.recipe("notes", "price: {input: 1, output: 2}", "Summarise it.")
-    seat.world.recipe("terse", "price: {input: 2, output: 4}", "Summarise it.")
-    seat.there(seat.world.process, "inbox/notes/harbour.txt")
-    seat.there(seat.world.process, "inbox/terse/harbour.txt", f"{DOCUMENT} The council of Veldt has 12 members.")
-    seat.console.until(lambda told: told["states"].get("done") == 2)
-    seat.open("#/recipes?name=notes")
-    page = seat.page
+def test_two_recipes_are_compared_side_by_side(tab: Tab) -> None:
+    """The totals of each are shown, and the differences between a document's two results."""
+    tab.world.recipe("notes", "price: {input: 1, output: 2}", "Summarise it.")
+    tab.world.recipe("terse", "price: {input: 2, output: 4}", "Summarise it.")
+    tab.in_thread(tab.world.process, "inbox/notes/harbour.txt")
+    tab.in_thread(tab.world.process, "inbox/terse/harbour.txt", f"{DOCUMENT} The council of Veldt has 12 members.")
+    tab.console.until(lambda told: told["states"].get("done") == 2)
+    tab.open("#/recipes?name=notes")
+    page = tab.page
     page.get_by_label("Recipe to compare").select_option("terse")
     expect(page.get_by_text("1 document in both, 1 done by both")).to_be_visible()
     page.locator("summary", has_text="harbour.txt").click()
     shown = page.get_by_role("region", name="Difference of the results")
     expect(shown).to_contain_text("Veldt")
     new = "".join(shown.locator("span, ins").all_text_contents())
-    assert new == seat.world.result("inbox/terse/harbour.txt")
+    assert new == tab.world.result("inbox/terse/harbour.txt")
     assert Axe().run(page).violations_count == 0
 
 
-def test_two_runs_are_compared_by_keyboard_alone(seat: Seat) -> None:
-    """From a document's page: another document is named, and both texts are side by side with what differs marked."""
-    seat.world.recipe("notes", "price: {input: 1, output: 2}", "Summarise it.")
+def test_two_runs_are_compared_by_keyboard_alone(tab: Tab) -> None:
+    """From a document's page another document is named, and both texts are shown with differences marked."""
+    tab.world.recipe("notes", "price: {input: 1, output: 2}", "Summarise it.")
     one, other = "inbox/notes/harbour.txt", "inbox/notes/council.txt"
-    seat.there(seat.world.process, one)
-    seat.there(seat.world.process, other, DOCUMENT.replace("harbour", "port"))
-    seat.console.until(lambda told: told["states"].get("done") == 2)
-    seat.open(f"#/document?key={one}")
-    page = seat.page
+    tab.in_thread(tab.world.process, one)
+    tab.in_thread(tab.world.process, other, DOCUMENT.replace("harbour", "port"))
+    tab.console.until(lambda told: told["states"].get("done") == 2)
+    tab.open(f"#/document?key={one}")
+    page = tab.page
     page.get_by_role("link", name="Compare…").focus()
     page.keyboard.press("Enter")
     expect(page).to_have_title("Compare runs \N{EN DASH} Backburner")
@@ -487,12 +487,12 @@ def test_two_runs_are_compared_by_keyboard_alone(seat: Seat) -> None:
     page.keyboard.type(other)
     page.keyboard.press("Tab")
     left, right = (page.get_by_role("region", name=f"Text of the {side} run") for side in ("left", "right"))
-    expect(left).to_have_text(str(seat.world.result(one)))
-    expect(right).to_have_text(str(seat.world.result(other)))
+    expect(left).to_have_text(str(tab.world.result(one)))
+    expect(right).to_have_text(str(tab.world.result(other)))
     assert right.locator("ins").count() + left.locator("del").count() > 0
     figures = page.get_by_role("region", name="What each came to")
     expect(figures.get_by_role("row", name=f"Right: {other}")).to_contain_text("stand-in")
     expect(figures.get_by_role("row", name="Change")).to_contain_text("%")
     assert Axe().run(page).violations_count == 0
     page.reload()
-    expect(right).to_have_text(str(seat.world.result(other)))
+    expect(right).to_have_text(str(tab.world.result(other)))

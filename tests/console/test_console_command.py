@@ -15,7 +15,7 @@ BACKBURNER = Path(sys.executable).with_name("backburner")
 
 
 def test_it_prints_its_address_answers_there_and_ends_on_ctrl_c(cloud) -> None:
-    """On 127.0.0.1 alone; nothing but the address on standard output, and no traceback at its end."""
+    """It is on 127.0.0.1 only; standard output has just the address, and no traceback appears at the end."""
     process = subprocess.Popen(
         [BACKBURNER, "console", "--no-browser"],
         stdout=subprocess.PIPE,
@@ -38,7 +38,7 @@ def test_it_prints_its_address_answers_there_and_ends_on_ctrl_c(cloud) -> None:
 
 
 def test_a_port_in_use_is_reported(cloud) -> None:
-    """With what to do."""
+    """The message says what to do."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

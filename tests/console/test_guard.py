@@ -20,7 +20,7 @@ CHANGES = (("POST", "/api/replay"), ("POST", "/api/cancel"), ("PUT", "/api/uploa
 
 
 def raw(console, method: str, path: str, **headers: str) -> int:
-    """The status of a request with exactly these headers: a `host` of its own, say."""
+    """The status of a request with exactly these headers, for example another `host`."""
     connection = http.client.HTTPConnection("127.0.0.1", console.address.port, timeout=10)
     connection.putrequest(method, path, skip_host=True)
     cookie = f"backburner_{console.address.port}={console.address.token}"
@@ -34,7 +34,7 @@ def raw(console, method: str, path: str, **headers: str) -> int:
 
 
 def test_nothing_is_shown_without_the_key(console) -> None:
-    """Not even what the page is made of."""
+    """The page's own files are not either."""
     for cookies in ({}, {f"backburner_{console.address.port}": "guessed"}):
         with httpx2.Client(base_url=console.origin, cookies=cookies) as stranger:
             for path in READ:
@@ -43,23 +43,23 @@ def test_nothing_is_shown_without_the_key(console) -> None:
                 assert "backburner console printed" in answer.text
 
 
-def test_the_key_in_the_address_becomes_a_cookie_that_no_script_and_no_other_site_gets(console) -> None:
-    """HttpOnly, and never sent with a request that another site began."""
+def test_the_key_in_the_address_becomes_a_protected_cookie(console) -> None:
+    """It is HttpOnly, and never sent with a request that another site began."""
     with httpx2.Client(base_url=console.origin) as browser:
         answer = browser.get("/", params={"token": console.address.token})
-        told = answer.headers["set-cookie"]
+        cookie = answer.headers["set-cookie"]
         assert answer.status_code == 200
-        assert told.startswith(f"backburner_{console.address.port}=")
-        assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= set(told.split("; "))
+        assert cookie.startswith(f"backburner_{console.address.port}=")
+        assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= set(cookie.split("; "))
         assert browser.get("/api/overview").status_code == 200
     assert "set-cookie" not in console.http.get("/").headers
-    assert console.http.get("/", params={"token": "guessed"}).status_code == 200  # by its cookie
+    assert console.http.get("/", params={"token": "guessed"}).status_code == 200  # the cookie suffices
     assert raw(console, "GET", "/?token=guessed", cookie="") == 403
     assert raw(console, "GET", f"/api/overview?token={console.address.token}", cookie="") == 403
 
 
 def test_the_address_given_to_the_browser_works_once(console) -> None:
-    """Other users of the machine can read command lines: they find it used."""
+    """Other users of the machine can read command lines, but find it used up."""
     with httpx2.Client(base_url=console.origin) as browser:
         answer = browser.get(console.address.url_once)
         assert answer.status_code == 200
@@ -70,8 +70,8 @@ def test_the_address_given_to_the_browser_works_once(console) -> None:
         assert other.get(console.address.url).status_code == 200
 
 
-def test_another_name_that_points_here_is_refused(console) -> None:
-    """DNS rebinding: the browser believes it asks its own site."""
+def test_another_host_name_for_this_machine_is_refused(console) -> None:
+    """In DNS rebinding, the browser believes that it calls its own site."""
     port = console.address.port
     assert raw(console, "GET", "/api/overview", host=f"127.0.0.1:{port}") == 200
     assert raw(console, "GET", "/api/overview", host=f"localhost:{port}") == 200
@@ -81,7 +81,7 @@ def test_another_name_that_points_here_is_refused(console) -> None:
 
 
 def test_only_the_pages_own_origin_changes_something(console, cloud) -> None:
-    """Cookies know no ports: what another local server's page sends has ours with it."""
+    """Cookies ignore ports: requests from another local server's page have our cookie."""
     console.ready()
     cloud.take("pending")
     del console.http.headers["origin"]
@@ -96,16 +96,16 @@ def test_only_the_pages_own_origin_changes_something(console, cloud) -> None:
     assert cloud.keys("inbox/a/") == []
 
 
-def test_no_page_of_others_may_even_ask(console) -> None:
-    """A picture or script of theirs that is ours; but a link to the printed address works from anywhere."""
+def test_other_sites_may_not_even_read(console) -> None:
+    """They cannot embed our pictures or scripts; a link to the printed address works from anywhere."""
     for site in ("cross-site", "same-site"):
         assert raw(console, "GET", "/api/overview", sec_fetch_site=site) == 403
         assert raw(console, "GET", "/static/main.js", sec_fetch_site=site) == 403
         assert raw(console, "GET", f"/?token={console.address.token}", sec_fetch_site=site, cookie="") == 200
 
 
-def test_nothing_changes_but_by_post_and_put(console, cloud) -> None:
-    """Whatever else is sent to what changes something."""
+def test_only_post_and_put_change_anything(console, cloud) -> None:
+    """Other methods are refused on the paths that change something."""
     for method in ("GET", "HEAD", "DELETE", "PATCH", "OPTIONS"):
         for _, path in CHANGES:
             assert console.http.request(method, path).status_code == 405, (method, path)
@@ -113,7 +113,7 @@ def test_nothing_changes_but_by_post_and_put(console, cloud) -> None:
 
 
 def test_every_answer_forbids_what_the_page_does_not_need(console) -> None:
-    """No script but its own, no other host, no frame around it, nothing kept; markup from text is not possible."""
+    """It allows only its own scripts, and no other host, framing, caching, or markup from text."""
     for path in (*READ, "/nowhere", "/api/jobs?sort=wrong"):
         headers = console.http.get(path).headers
         policy = dict(rule.split(" ", 1) for rule in headers["content-security-policy"].split("; "))
@@ -135,7 +135,7 @@ def test_every_answer_forbids_what_the_page_does_not_need(console) -> None:
             assert policy["require-trusted-types-for"] == "'script'"
 
 
-def test_what_is_not_there_is_404(console) -> None:
-    """Nothing below the page's own folder leads out of it."""
+def test_an_unknown_path_is_404(console) -> None:
+    """No path leads out of the page's own folder."""
     for path in ("/nowhere", "/static/nothing.js", "/static/../app.py", "/static/%2e%2e/app.py", "/api", "/content/"):
         assert raw(console, "GET", path) == 404, path

@@ -1,4 +1,4 @@
-"""The index behind the page: it shows what is in the bucket, and reads only what has changed."""
+"""The index behind the page shows what is in the bucket, and reads only what has changed."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -25,12 +25,12 @@ from support.three_documents import A, B, C, three_documents
 
 @pytest.fixture
 def system() -> System:
-    """One document that is done, one that failed, one whose generation runs."""
+    """One document that is done, one that failed, and one whose generation is running."""
     return three_documents()
 
 
 def index_of(system: System, kept: KeptEntries | None = None) -> WatchedIndex:
-    """An index on the system's clock."""
+    """An index with the system's clock."""
     return WatchedIndex(JobIndex(bucket=system.bucket, kept=kept), clock=lambda: system.world.now().timestamp())
 
 
@@ -40,14 +40,14 @@ def states(index: WatchedIndex) -> dict[str, str]:
 
 
 def refreshed(system: System, index: WatchedIndex) -> int:
-    """Refresh; how many objects were read for it."""
+    """Refresh the index, and return how many objects it read."""
     before = index.reads
     system.run(index.refresh())
     return index.reads - before
 
 
-def test_every_document_is_there_once(system: System) -> None:
-    """By the journal, by its open record, or by the inbox alone."""
+def test_every_document_is_in_the_index_once(system: System) -> None:
+    """It comes from the journal, from its open record, or only from the inbox."""
     system.upload("inbox/new.txt", "new")
     index = index_of(system)
     assert not index.is_ready
@@ -57,7 +57,7 @@ def test_every_document_is_there_once(system: System) -> None:
 
 
 def test_only_what_has_changed_is_read_again(system: System) -> None:
-    """An open record whose ETag is another; an object of the journal once."""
+    """An open record with another ETag is; a journal object is read once."""
     index = index_of(system)
     assert refreshed(system, index) == len(system.bucket.keys(OPEN)) + len(system.bucket.keys(JOURNAL))
     version = index.snapshot.version
@@ -70,7 +70,7 @@ def test_only_what_has_changed_is_read_again(system: System) -> None:
 
 
 def test_only_the_last_days_of_the_journal_are_listed_again(system: System) -> None:
-    """A day's lines that come late are still found; what is older was read once and for all."""
+    """Late lines of a recent day are found; older ones were read once and for all."""
     index = index_of(system)
     refreshed(system, index)
     day = system.bucket.keys(JOURNAL)[0].removeprefix(JOURNAL).partition("/")[0]
@@ -82,7 +82,7 @@ def test_only_the_last_days_of_the_journal_are_listed_again(system: System) -> N
 
 
 def test_a_run_without_a_journal_line_is_read_from_its_record() -> None:
-    """A tick that died after its commit, or has not written its lines yet."""
+    """A tick died after its commit, or has not written its lines yet."""
     system = System()
     system.upload(A, "a")
     system.run(system.submit(A))
@@ -96,8 +96,8 @@ def test_a_run_without_a_journal_line_is_read_from_its_record() -> None:
     assert states(index) == {A: "done"}
 
 
-def test_a_run_that_is_open_comes_before_what_has_ended() -> None:
-    """A failed document that is run again runs; when that has ended, its line is shown."""
+def test_an_open_run_takes_precedence_over_an_ended_one() -> None:
+    """A failed document that is replayed is running; when the replay has ended, its line is shown."""
     system = System()
     system.process(B, "b")
     index = index_of(system)
@@ -115,7 +115,7 @@ def test_a_run_that_is_open_comes_before_what_has_ended() -> None:
 
 
 def test_the_inbox_is_listed_seldom_unless_there_is_a_hurry(system: System) -> None:
-    """Documents without a job are the only ones that are learnt from it; one that is claimed is no more among them."""
+    """It is only needed for documents without a job; one that is claimed is not among them any more."""
     index = index_of(system)
     refreshed(system, index)
     system.upload("inbox/new.txt", "new")
@@ -134,7 +134,7 @@ def test_the_inbox_is_listed_seldom_unless_there_is_a_hurry(system: System) -> N
 
 
 def test_what_cannot_be_read_stops_nothing_and_is_not_read_again(system: System) -> None:
-    """A damaged record, a line of rubbish."""
+    """A damaged record and a line of rubbish are skipped."""
     job = "f" * 32
     system.bucket.upload(f"{OPEN}{job}.1.json", b"{")
     system.bucket.upload(f"{OPEN}readme.txt", b"mine")
@@ -149,7 +149,7 @@ def test_a_store_that_does_not_answer_is_reported_and_asked_again(system: System
     """What was known stays on the page."""
 
     class Refusing:
-        """A bucket that is out of order."""
+        """A bucket that fails every call."""
 
         def listed(self, prefix: str, after: str = ""):
             raise RetryLaterError(f"no answer for {prefix}{after}")
@@ -165,10 +165,8 @@ def test_a_store_that_does_not_answer_is_reported_and_asked_again(system: System
     assert index.problem is None
 
 
-def test_what_was_read_is_kept_for_the_next_console_and_never_believed_over_the_bucket(
-    system: System, tmp_path: Path
-) -> None:
-    """It reads what has changed since; a run that is open no more is told as it ended."""
+def test_the_next_console_starts_from_what_was_kept(system: System, tmp_path: Path) -> None:
+    """It reads what has changed since; a run that is no longer open has ended as its record says."""
     kept = KeptEntries(path=tmp_path / "jobs.db")
     first, second, third = (index_of(system, kept) for _ in range(3))
     asyncio.run(first.refresh())
@@ -182,10 +180,10 @@ def test_what_was_read_is_kept_for_the_next_console_and_never_believed_over_the_
 
 
 def test_an_unfinished_refresh_is_completed_by_the_next(system: System) -> None:
-    """A run's end is not forgotten where the store refused to tell it."""
+    """A run's end is not forgotten if the store refused to return it."""
 
     class Failing:
-        """Lists, and reads nothing."""
+        """A bucket that lists, but fails every read."""
 
         listed = system.bucket.listed
 
@@ -205,13 +203,13 @@ def test_an_unfinished_refresh_is_completed_by_the_next(system: System) -> None:
     assert states(index)[C] == "done"
 
 
-def test_what_may_not_be_read_is_not_asked_for_again(system: System) -> None:
-    """The bucket bills each request, and `status` names it."""
+def test_a_forbidden_object_is_not_read_again(system: System) -> None:
+    """The bucket bills each request, and `status` names the object."""
     index = index_of(system)
     asked = list[str]()
 
     class Closed:
-        """Lets nothing be read."""
+        """A bucket that forbids every read."""
 
         listed = system.bucket.listed
 
@@ -227,7 +225,7 @@ def test_what_may_not_be_read_is_not_asked_for_again(system: System) -> None:
 
 
 def test_a_record_left_open_hides_no_later_run(system: System) -> None:
-    """As left by a tick that died between its commit and the record's removal."""
+    """A tick that died between its commit and the record's removal leaves one."""
     (key,) = system.bucket.keys(OPEN)
     left = system.bucket.objects[key].body
     system.world.later(1e6)
@@ -241,7 +239,7 @@ def test_a_record_left_open_hides_no_later_run(system: System) -> None:
     assert states(index)[C] == "done"
 
 
-def test_nothing_is_asked_while_nobody_looks(system: System) -> None:
+def test_nothing_is_listed_while_no_page_is_open(system: System) -> None:
     """The bucket bills each listing."""
     index = index_of(system)
     assert index.is_watched is False
@@ -252,7 +250,7 @@ def test_nothing_is_asked_while_nobody_looks(system: System) -> None:
 
 
 def job(number: int, state: State = State.DONE, ended: float | None = 0.0, **more) -> Job:
-    """One that was uploaded long ago, and ended so many seconds after 1970."""
+    """One that was uploaded long ago, and ended this many seconds after 1970."""
     return Job(
         **{"key": f"inbox/{number:06}.txt", "state": state, "job_id": "", "run": 1, "recipe": "default", "model": "m"}
         | {"uploaded_at": at(0), "finished_at": None if ended is None else at(ended)}
@@ -266,12 +264,12 @@ def at(seconds: float) -> datetime:
 
 
 def query(states: frozenset[str] = frozenset(), prefix: str | None = None, text: str | None = None, **more) -> Query:
-    """What a list asks for."""
+    """A query for a list."""
     return Query(wanted=Filter(chosen=Selection(prefix=prefix), states=states, text=text), **more)
 
 
 def test_a_filter_on_a_hundred_thousand_rows_keeps_its_order() -> None:
-    """By each of the orders; a filter that fits none is an empty list."""
+    """It does in each of the orders; a filter without matches gives an empty list."""
     jobs = [
         job(number, State.DONE if number % 10 else State.FAILED, number, cost=number % 7 / 10)
         for number in range(100_000)
@@ -285,32 +283,32 @@ def test_a_filter_on_a_hundred_thousand_rows_keeps_its_order() -> None:
 
 @pytest.mark.parametrize("span", ["hour", "day", "week", "all"])
 def test_bars_hold_each_document_that_ended_in_the_span_once(span: str) -> None:
-    """Those of before are in none, and the newest is in the last."""
+    """Earlier ones are in none, and the newest is in the last bar."""
     now = 1_900_000_000.0
     jobs = [job(0, ended=now - age_s) for age_s in (0, 59, 3000, 80_000, 500_000, 5_000_000)]
-    told = overview(added_up(jobs), jobs, span, now)
+    figures = overview(added_up(jobs), jobs, span, now)
     kept = {"hour": 3, "day": 4, "week": 5, "all": 6}[span]
-    assert sum(bar["done"] for bar in told["bars"]) == kept
-    assert told["bars"][-1]["done"] >= 1
-    assert told["span"]["start"] + told["span"]["width_s"] * len(told["bars"]) >= now
+    assert sum(bar["done"] for bar in figures["bars"]) == kept
+    assert figures["bars"][-1]["done"] >= 1
+    assert figures["span"]["start"] + figures["span"]["width_s"] * len(figures["bars"]) >= now
 
 
 def test_pace_and_time_left_follow_from_the_last_five_minutes() -> None:
-    """The time left is for what is open; there is neither if nothing ended."""
+    """The time left is for open jobs; if none ended, there is neither."""
     now = 1_900_000_000.0
     ended = [job(number, ended=now - 300 + number, result_lag_s=float(number)) for number in range(100)]
     open_ones = [job(number, State.RUNNING, None, key=f"inbox/o{number}") for number in range(40)]
     everything = [*ended, *open_ones]
-    told = overview(added_up(everything), everything, "hour", now)
-    assert told["per_minute"] == pytest.approx(20)
-    assert told["left_s"] == pytest.approx(120)
-    assert told["span"]["lag_s"] == {"median": 50.0, "p95": 95.0}
+    figures = overview(added_up(everything), everything, "hour", now)
+    assert figures["per_minute"] == pytest.approx(20)
+    assert figures["left_s"] == pytest.approx(120)
+    assert figures["span"]["lag_s"] == {"median": 50.0, "p95": 95.0}
     nothing = overview(added_up(open_ones), open_ones, "hour", now)
     assert (nothing["per_minute"], nothing["left_s"], nothing["span"]["lag_s"]) == (None, None, None)
 
 
 def test_the_overview_adds_up_cost_and_what_is_waited_for() -> None:
-    """By recipe and model, by bar, and in all; a job that waits for nothing named waits for its turn."""
+    """Sums are by recipe and model, by bar, and in all; a job with no named cause waits for its turn."""
     at = datetime(2031, 5, 17, 12, 0, tzinfo=UTC)
 
     def job(name: str, state: State, **more: Any) -> Job:
@@ -326,14 +324,14 @@ def test_the_overview_adds_up_cost_and_what_is_waited_for() -> None:
         job("6", State.WAITING),
         job("7", State.RUNNING, waiting_for="slots"),
     ]
-    told = overview(added_up(jobs), jobs, "hour", at.timestamp())
-    assert told["waiting_for"] == {"slots": 2, "turn": 1}
-    assert told["cost"] == 0.75
-    assert {(group["recipe"], group["cost"], group["under_way"]) for group in told["groups"]} == {
+    figures = overview(added_up(jobs), jobs, "hour", at.timestamp())
+    assert figures["waiting_for"] == {"slots": 2, "turn": 1}
+    assert figures["cost"] == 0.75
+    assert {(group["recipe"], group["cost"], group["under_way"]) for group in figures["groups"]} == {
         ("a", 0.75, 4),
         ("b", None, 0),
     }
-    assert sum(bar["cost"] or 0.0 for bar in told["bars"]) == 0.75
-    assert {bar["cost"] for bar in told["bars"]} - {None} == {0.75}  # a bar without prices reports no cost of zero
+    assert sum(bar["cost"] or 0.0 for bar in figures["bars"]) == 0.75
+    assert {bar["cost"] for bar in figures["bars"]} - {None} == {0.75}  # without prices a bar has no cost, not zero
     unpriced = overview(added_up(jobs[2:]), jobs[2:], "hour", at.timestamp())
     assert unpriced["cost"] is None

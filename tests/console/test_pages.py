@@ -19,26 +19,26 @@ def listed(console, **asked) -> dict[str, str]:
 
 
 def change(console, path: str, **body):
-    """What a change is answered."""
+    """The answer to a change."""
     answer = console.http.post(path, json=body)
     return answer.status_code, answer.json()
 
 
 def test_the_run_is_shown_at_a_glance(console) -> None:
-    """Counts by state, tokens, what ended when, places; bars add up to what has ended."""
-    told = console.ready()
-    assert told["states"] == {"done": 1, "failed": 1, "running": 1}
-    assert told["reasons"] == {"unknown_recipe": 1}
-    assert told["input_tokens"] > 0
-    assert told["limits"]["places_in_use"] == 1
-    assert told["limits"]["dead_letters"] == 0
+    """Counts by state, tokens, ends over time, places; the bars add up to what has ended."""
+    answer = console.ready()
+    assert answer["states"] == {"done": 1, "failed": 1, "running": 1}
+    assert answer["reasons"] == {"unknown_recipe": 1}
+    assert answer["input_tokens"] > 0
+    assert answer["limits"]["places_in_use"] == 1
+    assert answer["limits"]["dead_letters"] == 0
     everything = console.get("/api/overview", span="all")
     assert sum(bar["done"] + bar["failed"] for bar in everything["bars"]) == 2
     assert console.http.get("/api/overview", params={"span": "century"}).status_code == 400
 
 
-def test_the_list_is_filtered_sorted_and_cut_into_stretches(console) -> None:
-    """As `backburner jobs` lists them."""
+def test_the_list_is_filtered_sorted_and_paged(console) -> None:
+    """It is the same as in `backburner jobs`."""
     console.ready()
     assert listed(console, sort="key", reverse="false") == {DONE: "done", FAILED: "failed", OPEN: "running"}
     assert listed(console, state=["failed", "done"], sort="key", reverse="false") == {DONE: "done", FAILED: "failed"}
@@ -52,14 +52,14 @@ def test_the_list_is_filtered_sorted_and_cut_into_stretches(console) -> None:
 
 
 def test_an_impossible_request_is_explained(console) -> None:
-    """What is wrong with it, and no traceback."""
+    """The answer says what is wrong, without a traceback."""
     for asked in ({"state": "lost"}, {"sort": "luck"}, {"offset": "-1"}, {"limit": "many"}, {"offset": "9" * 40}):
         answer = console.http.get("/api/jobs", params=asked)
         assert (answer.status_code, set(answer.json())) == (400, {"problem"}), asked
 
 
 def test_one_document_is_shown_as_show_prints_it(console) -> None:
-    """Timeline, what became of it, what to do; source and result as they are."""
+    """Timeline, outcome, remedy; source and result are unchanged."""
     console.ready()
     done = console.get("/api/story", key=DONE)
     assert done["row"]["state"] == "done"
@@ -73,7 +73,7 @@ def test_one_document_is_shown_as_show_prints_it(console) -> None:
 
 
 def test_nothing_but_documents_and_their_outputs_is_shown(console) -> None:
-    """The ledger is no reading matter, and what is not there is reported."""
+    """The ledger is not, and a missing document is reported."""
     for path in ("/api/story", "/api/shown", "/api/quotes", "/content/raw", "/content/download"):
         for key in ("inbox/never.txt", "ledger/governor.json", "recipes/default.md", "", "../inbox/done.txt"):
             answer = console.http.get(path, params={"key": key})
@@ -81,7 +81,7 @@ def test_nothing_but_documents_and_their_outputs_is_shown(console) -> None:
 
 
 def test_the_quotes_of_a_result_are_shown_in_its_source(console, cloud) -> None:
-    """Marked at their places, by characters and not by UTF-16; nothing where there are none, or the source changed."""
+    """Places are in characters, not UTF-16 units; none are shown if there are none or the source has changed."""
     key, text = "inbox/facts/lease.txt", "\U0001f600 <b>The rent is\n1,250 euros</b> a month."
     system = System()
     system.bucket.upload("recipes/facts.md", QUOTING)
@@ -90,14 +90,14 @@ def test_the_quotes_of_a_result_are_shown_in_its_source(console, cloud) -> None:
     )
     system.process(key, text)
     cloud.settle_in(system, old=())
-    told = console.get("/api/quotes", key=key)
-    assert (told["checked"], told["problem"]) == (2, None)
-    assert [(each["pointer"], each["text"]) for each in told["quotes"]] == [
+    answer = console.get("/api/quotes", key=key)
+    assert (answer["checked"], answer["problem"]) == (2, None)
+    assert [(each["pointer"], each["text"]) for each in answer["quotes"]] == [
         ("/rent", "The rent is 1,250 euros"),
         ("/all", "rent is 1,250 euros</b> a month"),
     ]
-    assert told["quotes"][0]["where"] == "characters 5 to 28"
-    assert told["pieces"] == [
+    assert answer["quotes"][0]["where"] == "characters 5 to 28"
+    assert answer["pieces"] == [
         ["\U0001f600 <b>", []], ["The ", [0]], ["rent is\n1,250 euros", [0, 1]], ["</b> a month", [1]], [".", []],
     ]  # fmt: skip
     assert console.get("/api/story", key=key)["details"]["quotes"] == "2, all found in the document"
@@ -108,7 +108,7 @@ def test_the_quotes_of_a_result_are_shown_in_its_source(console, cloud) -> None:
 
 
 def test_pictures_and_pdfs_are_shown_as_they_are_and_nothing_else_is(console, cloud) -> None:
-    """A document that a browser would take for a page of ours comes as text, or as a file to keep."""
+    """A document that a browser would run as a page of ours is sent as text or as a download."""
     put = {"inbox/a.png": PNG, "inbox/b.pdf": b"%PDF-1.4\n", "inbox/c.html": SCRIPT.encode(), "inbox/d.svg": b"<svg/>"}
     for key, body in put.items():
         cloud.s3.put_object(Bucket=BUCKET, Key=key, Body=body, ContentType="text/html")
@@ -127,7 +127,7 @@ def test_pictures_and_pdfs_are_shown_as_they_are_and_nothing_else_is(console, cl
 
 
 def test_content_from_users_is_served_as_json_only(console, cloud) -> None:
-    """A key, a message, a text: whatever it says, the answer is no markup."""
+    """Whatever a key, a message or a text contains, the answer is not markup."""
     key = f"inbox/notes/{SCRIPT}.txt"
     cloud.s3.put_object(Bucket=BUCKET, Key="recipes/notes.md", Body=b"Say it.")
     console.http.put("/api/upload", params={"recipe": "notes", "path": f"{SCRIPT}.txt"}, content=SCRIPT.encode())
@@ -140,7 +140,7 @@ def test_content_from_users_is_served_as_json_only(console, cloud) -> None:
 
 
 def test_failures_are_grouped_with_their_remedy_and_messages(console) -> None:
-    """As `backburner failed` groups them."""
+    """The groups are those of `backburner failed`."""
     console.ready()
     (group,) = console.get("/api/failures")["reasons"]
     assert (group["reason"], group["count"], group["remedy"]) == ("unknown_recipe", 1, REMEDIES[Reason.UNKNOWN_RECIPE])
@@ -148,8 +148,8 @@ def test_failures_are_grouped_with_their_remedy_and_messages(console) -> None:
     assert (example["key"], "nosuch" in example["message"]) == (FAILED, True)
 
 
-def test_a_failure_is_run_again_once_somebody_agreed_to_how_many(console, cloud) -> None:
-    """The message for its next run is sent; what has changed since the count was shown is refused."""
+def test_failures_are_replayed_once_their_number_is_confirmed(console, cloud) -> None:
+    """The message for the next run is sent; if the number has changed since it was shown, it is refused."""
     console.ready()
     cloud.take("pending")
     status, told = change(console, "/api/replay", states=["failed"], agreed=2)
@@ -163,7 +163,7 @@ def test_a_failure_is_run_again_once_somebody_agreed_to_how_many(console, cloud)
     assert (message["key"], message["run"]) == (FAILED, 2)
 
 
-def test_what_is_done_runs_again_only_if_that_was_asked_for(console) -> None:
+def test_a_done_document_is_rerun_only_on_request(console) -> None:
     """It is billed again."""
     console.ready()
     for rerun, said in ((False, "left alone: done"), (True, "to run again")):
@@ -173,7 +173,7 @@ def test_what_is_done_runs_again_only_if_that_was_asked_for(console) -> None:
 
 
 def test_a_job_is_cancelled(console, cloud) -> None:
-    """The request is in its record; what has ended is not counted."""
+    """The request is in its record; ended jobs do not count."""
     console.ready()
     assert change(console, "/api/cancel", agreed=3)[0] == 409
     assert change(console, "/api/cancel", agreed=1)[0] == 200
@@ -183,7 +183,7 @@ def test_a_job_is_cancelled(console, cloud) -> None:
     assert cloud.json(record)["cancelled_for"] == "cancelled"
 
 
-def test_a_change_that_is_not_clear_changes_nothing(console, cloud) -> None:
+def test_an_unclear_change_changes_nothing(console, cloud) -> None:
     """A misspelt filter must not select everything."""
     console.ready()
     cloud.take("pending")
@@ -194,7 +194,7 @@ def test_a_change_that_is_not_clear_changes_nothing(console, cloud) -> None:
 
 
 def test_a_dropped_document_is_put_with_its_tree(console, cloud) -> None:
-    """Bytes as they came; the same again is skipped; in the list it has not started yet."""
+    """Its bytes are unchanged, a repetition is skipped, and the list shows it as not started."""
     body = bytes(range(256)) * 5000
     cloud.s3.put_object(Bucket=BUCKET, Key="recipes/summary.md", Body=b"Say it.")
     for said in ("uploaded", "skipped: under way"):
@@ -207,28 +207,28 @@ def test_a_dropped_document_is_put_with_its_tree(console, cloud) -> None:
 
 
 def test_without_a_recipe_a_folder_is_not_taken_for_one(console, cloud) -> None:
-    """As `put` names them."""
+    """Keys are named as by `put`."""
     for path, key in (("a.txt", "inbox/a.txt"), ("b/a.txt", "inbox/default/b/a.txt")):
         answer = console.http.put("/api/upload", params={"recipe": "", "path": path}, content=b"text")
         assert answer.json()["key"] == key
         assert key in cloud.keys("inbox/")
 
 
-def test_a_document_for_a_recipe_that_is_not_there_is_refused(console, cloud) -> None:
-    """It would only fail, as unknown_recipe."""
+def test_a_document_for_a_missing_recipe_is_refused(console, cloud) -> None:
+    """It would only fail as unknown_recipe."""
     answer = console.http.put("/api/upload", params={"recipe": "nope", "path": "a.txt"}, content=b"text")
     assert (answer.status_code, "recipes/nope.md" in answer.json()["problem"]) == (400, True)
     assert cloud.keys("inbox/nope/") == []
 
 
 def test_an_impossible_key_is_reported(console) -> None:
-    """Before anything is uploaded."""
+    """It is reported before anything is uploaded."""
     for asked in ({"path": "a", "recipe": "a/b"}, {"path": ""}, {"path": "/"}, {"path": "a" * 1100}):
         answer = console.http.put("/api/upload", params=asked, content=b"text")
         assert (answer.status_code, "problem" in answer.json()) == (400, True), asked
 
 
-def test_recipes_that_uploads_can_take_are_listed(console, cloud) -> None:
-    """Those of the bucket, and the one that is built in."""
+def test_recipes_for_uploads_are_listed(console, cloud) -> None:
+    """They are those of the bucket, and the built-in one."""
     cloud.s3.put_object(Bucket=BUCKET, Key="recipes/lease.md", Body=b"Say it.")
     assert console.get("/api/recipes")["recipes"] == ["default", "lease"]

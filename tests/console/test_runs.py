@@ -1,4 +1,4 @@
-"""Two runs side by side: their figures always, their texts as long as nothing has replaced them."""
+"""Two runs side by side: always with figures, and with texts as long as these were not replaced."""
 
 import os
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ AGAIN = "inbox/again/contract.txt"
 
 
 def lived() -> System:
-    """A document that was replaced while its first run was under way, and run again later; and two others."""
+    """A document that was replaced during its first run, and replayed later; and two others."""
     system = System()
     system.bucket.upload("recipes/other.md", "---\nprice: {input: 2, output: 4}\n---\nSummarise it.")
     system.upload(KEY, "the rent is 4200 crowns")
@@ -38,7 +38,7 @@ def lived() -> System:
 
 @pytest.fixture
 def runs(monkeypatch: pytest.MonkeyPatch, empty) -> Iterator[Served]:
-    """A console over them."""
+    """A console over these documents."""
     for name in [name for name in os.environ if name.startswith(FOREIGN)]:
         monkeypatch.delenv(name)
     empty.settle_in(lived(), old=("inbox/", "results/", "failed/"))
@@ -50,61 +50,61 @@ def runs(monkeypatch: pytest.MonkeyPatch, empty) -> Iterator[Served]:
 
 
 def test_two_runs_of_one_document_are_compared(runs: Served) -> None:
-    """The latest first; a superseded run still has its text, and the pieces are both texts."""
+    """The latest comes first; a superseded run still has its text, and the pieces make up both texts."""
     present, earlier = runs.get("/api/runs", key=KEY)["runs"]
     assert (present["state"], earlier["state"]) == ("done", "superseded")
-    told = runs.get("/api/pair", **{"key": KEY, "run": earlier["name"], "with": KEY, "with_run": present["name"]})
-    assert (told["old"]["text"], told["new"]["text"]) == (
+    pair = runs.get("/api/pair", **{"key": KEY, "run": earlier["name"], "with": KEY, "with_run": present["name"]})
+    assert (pair["old"]["text"], pair["new"]["text"]) == (
         "In short: the rent is 4200 crowns",
         "In short: the rent is 4300 crowns",
     )
-    assert ["gone", "4200 "] in told["pieces"]
-    assert ["new", "4300 "] in told["pieces"]
+    assert ["gone", "4200 "] in pair["pieces"]
+    assert ["new", "4300 "] in pair["pieces"]
     for side in ("old", "new"):
-        assert told[side]["input_tokens"] > 0
-        assert (told[side]["recipe"], told[side]["model"]) == ("default", "model-1")
+        assert pair[side]["input_tokens"] > 0
+        assert (pair[side]["recipe"], pair[side]["model"]) == ("default", "model-1")
 
 
-def test_two_documents_are_compared_as_they_stand(runs: Served) -> None:
-    """Without a named run, the latest of each, with its own recipe and cost."""
-    told = runs.get("/api/pair", **{"key": KEY, "with": OTHER})
-    assert (told["old"]["recipe"], told["new"]["recipe"]) == ("default", "other")
-    assert (told["old"]["cost"], told["new"]["cost"] > 0) == (None, True)
-    assert ["new", "5000 "] in told["pieces"]
+def test_two_documents_are_compared_by_their_latest_runs(runs: Served) -> None:
+    """A named run is used instead; each has its own recipe and cost."""
+    pair = runs.get("/api/pair", **{"key": KEY, "with": OTHER})
+    assert (pair["old"]["recipe"], pair["new"]["recipe"]) == ("default", "other")
+    assert (pair["old"]["cost"], pair["new"]["cost"] > 0) == (None, True)
+    assert ["new", "5000 "] in pair["pieces"]
 
 
 def test_a_missing_text_is_reported_and_the_figures_stay(runs: Served, empty) -> None:
-    """What came before a failure counts as its text; a result that somebody removed leaves the figures."""
-    told = runs.get("/api/pair", **{"key": KEY, "with": BROKEN})
-    assert (told["new"]["state"], told["new"]["text"]) == ("failed", "the rent is")
+    """A failed run's partial text counts; if a result was removed, the figures remain."""
+    pair = runs.get("/api/pair", **{"key": KEY, "with": BROKEN})
+    assert (pair["new"]["state"], pair["new"]["text"]) == ("failed", "the rent is")
     empty.s3.delete_object(Bucket=empty.environment["BACKBURNER_BUCKET"], Key="results/contract.txt.md")
-    told = runs.get("/api/pair", **{"key": KEY, "with": OTHER})
-    assert (told["pieces"], told["old"]["text"], told["old"]["input_tokens"] > 0) == (None, None, True)
-    assert "not in the bucket" in told["old"]["missing"]
+    pair = runs.get("/api/pair", **{"key": KEY, "with": OTHER})
+    assert (pair["pieces"], pair["old"]["text"], pair["old"]["input_tokens"] > 0) == (None, None, True)
+    assert "not in the bucket" in pair["old"]["missing"]
 
 
-def test_a_text_that_was_replaced_is_found_in_a_bucket_that_keeps_versions(runs: Served, empty) -> None:
-    """By the run that its metadata names; without versions its figures are all there is, and the page says why."""
+def test_a_replaced_text_is_found_in_a_versioned_bucket(runs: Served, empty) -> None:
+    """Its metadata names the run; without versions only the figures are left, and the page says why."""
     s3, place = empty.s3, {"Bucket": empty.environment["BACKBURNER_BUCKET"], "Key": "results/again/contract.txt.md"}
     present, earlier = runs.get("/api/runs", key=AGAIN)["runs"]
     asked = {"key": AGAIN, "run": earlier["name"], "with": AGAIN, "with_run": present["name"]}
-    told = runs.get("/api/pair", **asked)
-    assert (told["old"]["text"], told["old"]["input_tokens"] > 0) == (None, True)
-    assert "keeps no versions" in told["old"]["missing"]
+    pair = runs.get("/api/pair", **asked)
+    assert (pair["old"]["text"], pair["old"]["input_tokens"] > 0) == (None, True)
+    assert "keeps no versions" in pair["old"]["missing"]
     now = s3.get_object(**place)
     body = now["Body"].read()
     s3.put_bucket_versioning(Bucket=place["Bucket"], VersioningConfiguration={"Status": "Enabled"})
     s3.put_object(**place, Body=b"of another", Metadata={"backburner-run": "0" * 32 + ".1"})
     s3.put_object(**place, Body=b"an earlier text", Metadata={"backburner-run": earlier["name"]})
     s3.put_object(**place, Body=body, Metadata=now["Metadata"])
-    told = runs.get("/api/pair", **asked)
-    assert (told["old"]["text"], told["new"]["text"]) == ("an earlier text", body.decode())
+    pair = runs.get("/api/pair", **asked)
+    assert (pair["old"]["text"], pair["new"]["text"]) == ("an earlier text", body.decode())
     for version in s3.list_object_versions(Bucket=place["Bucket"])["Versions"]:
         s3.delete_object(Bucket=place["Bucket"], Key=version["Key"], VersionId=version["VersionId"])
 
 
 def test_an_unknown_document_or_run_is_reported(runs: Served) -> None:
-    """No object of another kind is ever shown, and a run must be one of the document's own."""
+    """No other object is ever shown, and a run must belong to the document."""
     for asked, status in (
         ({"key": KEY, "with": "ledger/governor.json"}, 404),
         ({"key": NEW, "with": KEY}, 404),

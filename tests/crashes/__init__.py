@@ -1,1 +1,1 @@
-"""The real handlers in processes that die, collide and meet a store and queues that misbehave: one end all the same."""
+"""The real handlers in processes that die or collide, over a store and queues that misbehave: the end is the same."""

@@ -1,4 +1,4 @@
-"""Deployments whose handlers run in processes that die, on the local cloud of the session."""
+"""Deployments whose handlers run in processes that can be killed, on the session's local cloud."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -17,7 +17,7 @@ NewStage = Callable[..., ForkedDeployment]
 
 @pytest.fixture
 def new_stage(endpoint: str, cloud_clients: tuple[Any, Any], tmp_path: Path) -> Iterator[NewStage]:
-    """Deployments for one test, each with a provider of its own that is done as soon as it is asked."""
+    """Make deployments for one test, each with its own provider, whose generations end at once."""
     with ExitStack() as stack:
 
         def make(**settings: str) -> ForkedDeployment:

@@ -1,4 +1,4 @@
-"""Ticks at once, messages that come back too early, queues and governor that refuse: the same end state."""
+"""Simultaneous ticks, messages that show too early, and refusals by queues and governor lead to the same end state."""
 
 import json
 import threading
@@ -21,7 +21,7 @@ _LIMIT_S = 30
 
 
 def _submitted(stage: ForkedDeployment, *keys: str) -> None:
-    """Upload and submit, and let everything be due."""
+    """Upload and submit, then make every message due."""
     for key in keys:
         stage.upload(key)
     assert stage.run("submit", stage.event(*keys)) == 0
@@ -29,8 +29,8 @@ def _submitted(stage: ForkedDeployment, *keys: str) -> None:
     stage.due()
 
 
-def _ends_well(stage: ForkedDeployment, *keys: str, max_orphans: int = 0) -> None:
-    """At rest every document has its one result; what was generated beyond is counted, and no more than is allowed."""
+def _check_the_end(stage: ForkedDeployment, *keys: str, max_orphans: int = 0) -> None:
+    """Run to rest and check one result per document, with any extra generation counted and within the limit."""
     stage.settle()
     assert stage.problems() == []
     for key in keys:
@@ -39,56 +39,56 @@ def _ends_well(stage: ForkedDeployment, *keys: str, max_orphans: int = 0) -> Non
 
 
 def _journal(stage: ForkedDeployment) -> Counter[str]:
-    """How many lines the journal has about each run."""
+    """How many lines the journal has for each run."""
     lines = [line for key in stage.keys("ledger/journal/") for line in str(stage.text(key)).splitlines()]
     return Counter(f"{line['job_id']}.{line['run']}" for line in map(json.loads, lines))
 
 
 class Gate:
-    """Holds the first request that is wanted until it is opened."""
+    """Holds the first matching request until it is opened."""
 
     def __init__(self, wanted: Callable[[Request], bool]) -> None:
         self._wanted, self._met, self._open = wanted, threading.Event(), threading.Event()
 
     def __call__(self, request: Request) -> None:
-        """As a rule of a proxy: nothing is changed, it only takes its time."""
+        """Act as a proxy rule that delays a request and changes nothing."""
         if self._wanted(request) and not self._met.is_set():
             self._met.set()
             assert self._open.wait(_LIMIT_S)
 
     def wait(self) -> None:
-        """Wait till a request is at the gate."""
+        """Wait until a request is at the gate."""
         assert self._met.wait(_LIMIT_S)
 
     def open(self) -> None:
-        """Let it continue."""
+        """Let the request continue."""
         self._open.set()
 
 
 def test_two_ticks_at_once(stage: ForkedDeployment) -> None:
-    """Two ticks take from the same queue, which has every message twice: no extra generation, every run ends once."""
+    """Two ticks share a queue that has every message twice: there is no extra generation, and every run ends once."""
     _submitted(stage, *KEYS)
     for name in ("pending", "backlog"):
         for message in stage.messages(name):
             stage.sqs.send_message(QueueUrl=stage.queues[name], MessageBody=json.dumps(message))
     ticks = [stage.start("checker"), stage.start("checker")]
     assert [ended(tick) for tick in ticks] == [0, 0]
-    _ends_well(stage, *KEYS)
+    _check_the_end(stage, *KEYS)
 
 
 def test_submits_and_ticks_at_once(stage: ForkedDeployment) -> None:
-    """The same events in three processes, and ticks beside them: one generation for each document."""
+    """Three processes get the same events while ticks run: there is one generation for each document."""
     for key in KEYS:
         stage.upload(key)
     processes = [stage.start("submit", stage.event(*KEYS)) for _ in range(3)]
     processes += [stage.start("checker") for _ in range(2)]
     assert [ended(process) for process in processes] == [0] * 5
-    _ends_well(stage, *KEYS)
+    _check_the_end(stage, *KEYS)
 
 
 @pytest.mark.parametrize("effect", thinned(COMMITS, one_in=4))
 def test_visibility_runs_out_while_a_tick_commits(stage: ForkedDeployment, effect: str) -> None:
-    """A tick waits before one of its steps; another gets its message and ends the run; then it continues."""
+    """A tick stalls before one of its steps, another gets its message and ends the run, and the first continues."""
     key = KEYS[0]
     _submitted(stage, key)
     gate = Gate(lambda request: effect_of(request) == effect)
@@ -99,12 +99,12 @@ def test_visibility_runs_out_while_a_tick_commits(stage: ForkedDeployment, effec
     assert stage.run("checker") == 0
     gate.open()
     assert ended(slow) == 0
-    _ends_well(stage, key)
+    _check_the_end(stage, key)
 
 
 @pytest.mark.parametrize("effect", thinned(STARTS, one_in=4))
 def test_visibility_runs_out_while_a_tick_starts(stage: ForkedDeployment, effect: str) -> None:
-    """A tick waits while it starts a job that waited; its lease runs out, another takes over: one is counted."""
+    """A tick stalls while it starts a waiting job, and another takes over after its lease: one orphan at most."""
     key = KEYS[0]
     stage.upload(key)
     stage.rule = lambda request: Say(503) if effect_of(request) == "create" else None
@@ -118,15 +118,15 @@ def test_visibility_runs_out_while_a_tick_starts(stage: ForkedDeployment, effect
     assert stage.run("checker") == 0
     gate.open()
     assert ended(slow) == 0
-    _ends_well(stage, key, max_orphans=1)
+    _check_the_end(stage, key, max_orphans=1)
 
 
 @pytest.mark.parametrize(
     ("operation", "max_orphans"),
     [("sendmessagebatch", 0), ("deletemessagebatch", 0), ("changemessagevisibilitybatch", 0)],
 )
-def test_a_queue_that_takes_half_of_a_batch(new_stage: NewStage, operation: str, max_orphans: int) -> None:
-    """Every other entry of the first batches is refused inside an answer that says 200: nothing is started twice."""
+def test_a_queue_that_refuses_half_of_a_batch(new_stage: NewStage, operation: str, max_orphans: int) -> None:
+    """Every other entry of the first batches is refused inside a 200 answer, and nothing is started twice."""
     stage = new_stage(BACKBURNER_MODEL="stand-in/retrieve-500:1")  # so that each message is postponed once
     for key in KEYS:
         stage.upload(key)
@@ -148,7 +148,7 @@ def test_a_queue_that_takes_half_of_a_batch(new_stage: NewStage, operation: str,
     stage.rule = lambda _: None
     assert refused
     assert stage.run("submit", stage.event(*KEYS)) == 0
-    _ends_well(stage, *KEYS, max_orphans=max_orphans)
+    _check_the_end(stage, *KEYS, max_orphans=max_orphans)
 
 
 def _half_refused(request: Request, upstream: str) -> Say:
@@ -165,8 +165,8 @@ def _half_refused(request: Request, upstream: str) -> Say:
 
 
 @pytest.mark.parametrize(("status", "code"), [(409, "ConditionalRequestConflict"), (412, "PreconditionFailed")])
-def test_a_storm_on_the_governor(stage: ForkedDeployment, status: int, code: str) -> None:
-    """Two of three swaps are lost, in submit and in every tick: jobs wait, and nothing is reserved for ever."""
+def test_contention_on_the_governor(stage: ForkedDeployment, status: int, code: str) -> None:
+    """Two of three swaps are lost, in submit and in every tick: jobs wait, and nothing stays reserved for ever."""
     for key in KEYS:
         stage.upload(key)
     numbers = iter(range(10_000))
@@ -181,4 +181,4 @@ def test_a_storm_on_the_governor(stage: ForkedDeployment, status: int, code: str
         stage.age("ledger/open/", 5)
         stage.due()
         assert stage.run("checker") == 0
-    _ends_well(stage, *KEYS)
+    _check_the_end(stage, *KEYS)

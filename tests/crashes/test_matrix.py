@@ -1,9 +1,10 @@
-"""A process is killed before and after each of its effects, wherever in a job's life: one result, nothing left over.
+"""A process is killed before and after each of its effects, at every step of a job's life: one result, no leftovers.
 
-Each test lets one process live through a step and compares its effects with the order that is promised; then, for every
-one of these, another document is brought to the same step and its process dies there. Those that died before an effect
-get their event again; the others drive themselves. Seen from outside, the state after one effect is the state before
-the next: the quick run takes such gaps once, all that this step alone has and a selection of those it shares.
+Each test lets one process complete a step and compares its effects with the promised order. Then, for each of these
+effects, another document is brought to the same step and its process dies there. The event of a document that died
+before an effect is delivered again; the others continue by themselves. Seen from outside, the state after one effect
+is the state before the next, so the quick run takes each such gap once: all that only this step has, and a selection
+of those that it shares.
 """
 
 from collections.abc import Callable
@@ -46,16 +47,16 @@ class Step:
     bring: Callable[[str], None] = lambda _: None
     """Brings one document, just before its turn."""
     bring_all: Callable[[list[str]], None] = lambda _: None
-    """Brings many at once, whose messages are hidden till their turn."""
+    """Brings many at once, whose messages stay hidden until their turn."""
     last_swaps: tuple[int, ...] = (2,)
     """Which swap of the counters may be the tick's last."""
     void_messages: int = 0
-    """Messages of steps before, which are deleted at any time."""
+    """Messages of earlier steps, which are deleted at any time."""
     unnamed: set[str] = field(default_factory=set)
-    """Documents whose process died where nobody can tell whether a generation was started."""
+    """Documents whose process died where it is unknown whether a generation was started."""
 
-    def dies_everywhere(self, order: list[str] | None = None, *, least: int = 1, one_in: int = 4) -> None:
-        """Let a process live, then die at each of its effects, each time with a document of its own."""
+    def die_at_every_effect(self, order: list[str] | None = None, *, least: int = 1, one_in: int = 4) -> None:
+        """Let a process complete the step, then die at each of its effects, each time with another document."""
         whole = Fate()
         self.bring_all([ALIVE])
         assert self._take(ALIVE, whole) == 0
@@ -77,7 +78,7 @@ class Step:
                 self.unnamed.add(key)
 
     def _take(self, key: str, fate: Fate) -> int:
-        """One document takes the step, alone: what the others left is in the hands of the dead."""
+        """Let one document take the step alone; the messages of all the others are hidden."""
         if not self.stage.keys(key):
             self.stage.upload(key)
         self.stage.hide()
@@ -91,11 +92,11 @@ class Step:
         return code
 
     def send_again(self) -> None:
-        """The events of those that died before an effect, as a trigger sends them after a call that failed."""
+        """Deliver the events of those that died before an effect again, as a trigger does after a failed call."""
         assert self.stage.run("submit", self.stage.event(*self.stage.keys("inbox/before "))) == 0
 
-    def all_end_well(self, needed: int = 1, died_before: int = 0) -> None:
-        """Ticks and sweeps; and every document has its one result, its orphans counted."""
+    def check_the_end(self, needed: int = 1, died_before: int = 0) -> None:
+        """Run ticks and sweeps, then check that every document has one result and that its orphans are counted."""
         stage = self.stage
         self.send_again()
         stage.settle()
@@ -107,12 +108,12 @@ class Step:
 
 
 def _gaps(points: list[Point]) -> list[Death]:
-    """Before the first effect, and after each."""
+    """The gap before the first effect and the one after each."""
     return [(points[0], "before"), *((point, "after") for point in points)]
 
 
 def _kind(death: Death) -> str:
-    """The effect that this step alone has."""
+    """The effect, if only this step has it."""
     (effect, _), _ = death
     return "shared" if effect in SHARED else effect
 
@@ -122,25 +123,25 @@ def _key(point: Point, moment: Moment) -> str:
 
 
 def _may_not_come(fate: Fate, last_swaps: tuple[int, ...]) -> bool:
-    """A tick's last swap says that nobody waits any more: there is none if it was said already, or time is up."""
+    """Whether a tick's last swap, which notes that no job waits, may be missing: noted before, or out of time."""
     effect, number = fate.point or ("", 0)
     return effect == "put governor" and number in last_swaps and fate.seen.count(effect) == number - 1
 
 
 def _is_unnamed(fate: Fate) -> bool:
-    """Whether a process died between its record `submitting` and the message that brings the generation's id."""
+    """Whether the process died between its `submitting` record and the message with the generation's id."""
     done = fate.seen if fate.moment == "after" else fate.seen[:-1]
     return "put open record submitting" in done and "send id to pending" not in done
 
 
 def _swept_already(stage: ForkedDeployment) -> ForkedDeployment:
-    """No sweep is due: the empty bucket had its first."""
+    """Run a tick, so that the empty bucket has had its first sweep."""
     assert stage.run("checker") == 0
     return stage
 
 
 def _submit(stage: ForkedDeployment, keys: list[str], **settings: str) -> list[str]:
-    """Upload and submit in a process that lives; its effects. No message shows before its document's turn."""
+    """Upload and submit in a process that lives, hide the messages, and return the effects."""
     for key in keys:
         stage.upload(key)
     fate = Fate()
@@ -151,17 +152,17 @@ def _submit(stage: ForkedDeployment, keys: list[str], **settings: str) -> list[s
 
 
 def test_submit(stage: ForkedDeployment) -> None:
-    """From the guard to the record `running`."""
+    """A submit dies anywhere from the guard to the `running` record."""
     step = Step(_swept_already(stage), "submit")
-    step.dies_everywhere(SUBMIT)
-    step.all_end_well()
+    step.die_at_every_effect(SUBMIT)
+    step.check_the_end()
 
 
 def test_a_submit_that_fails_a_document(stage: ForkedDeployment) -> None:
     """The error record is there, once, and no generation is started."""
     stage.recipe("default", "modle: x")
     step = Step(_swept_already(stage), "submit")
-    step.dies_everywhere(FAIL)
+    step.die_at_every_effect(FAIL)
     step.send_again()
     stage.settle()
     assert Deployment.problems(stage) == []
@@ -170,47 +171,47 @@ def test_a_submit_that_fails_a_document(stage: ForkedDeployment) -> None:
 
 
 def test_a_tick_that_commits(stage: ForkedDeployment) -> None:
-    """From the retrieve to the journal: nothing is started again, whatever is done twice."""
+    """A tick dies anywhere from the retrieve to the journal: whatever is repeated, nothing is started again."""
     step = Step(_swept_already(stage), "checker", bring_all=lambda keys: _submit(stage, keys))
-    step.dies_everywhere(COMMIT)
-    step.all_end_well()
+    step.die_at_every_effect(COMMIT)
+    step.check_the_end()
     assert step.unnamed == set()
 
 
 def test_a_tick_that_puts_a_run_back(new_stage: NewStage) -> None:
-    """After an empty answer, from its retrieve to the backlog: the second generation is needed, a third is not."""
+    """After an empty answer, a tick dies anywhere from the retrieve to the backlog: there is no third generation."""
     stage = _swept_already(new_stage(BACKBURNER_MODEL="stand-in/completed-empty:1"))
     step = Step(stage, "checker", bring_all=lambda keys: _submit(stage, keys))
-    step.dies_everywhere(PUT_BACK)
-    step.all_end_well(needed=2)
+    step.die_at_every_effect(PUT_BACK)
+    step.check_the_end(needed=2)
 
 
 def test_a_tick_that_starts_the_next_attempt(new_stage: NewStage) -> None:
-    """After a create that was refused, from the backlog to the record `running`."""
+    """After a refused create, a tick dies anywhere from the backlog to the `running` record."""
     stage = _swept_already(new_stage(BACKBURNER_MODEL="stand-in/create-503:1"))
 
     def refuse(key: str) -> None:
         assert "put open record waiting" in _submit(stage, [key])
-        stage.open_tap(bad_creates=1)  # it would be closed by so many in one bucket
+        stage.lift_pauses(bad_creates=1)  # so many in one bucket would pause the provider
 
     step = Step(stage, "checker", bring=refuse, void_messages=1)
-    step.dies_everywhere(START_AGAIN)
-    step.all_end_well()
+    step.die_at_every_effect(START_AGAIN)
+    step.check_the_end()
 
 
 def test_a_tick_that_takes_over(stage: ForkedDeployment) -> None:
-    """A submit died after its claim, and the tick that takes its run over dies as well: no attempt but these."""
+    """A submit died after its claim, and so does the tick that takes its run over: no further attempt is made."""
 
     def die(key: str) -> None:
         assert stage.run("submit", stage.event(key), Fate(("create", 1), "before")) == -SIGKILL
 
     step = Step(_swept_already(stage), "checker", bring=die)
-    step.dies_everywhere(TAKE_OVER)
-    step.all_end_well(needed=1, died_before=1)
+    step.die_at_every_effect(TAKE_OVER)
+    step.check_the_end(needed=1, died_before=1)
 
 
 def test_a_tick_that_drains_the_backlog(stage: ForkedDeployment) -> None:
-    """A job that waited for capacity, from its reservation to the record `running`."""
+    """For a job that waited for capacity, a tick dies anywhere from its reservation to the `running` record."""
     _submit(_swept_already(stage), ["inbox/takes the only place there is.txt"])
 
     def wait(keys: list[str]) -> None:
@@ -218,19 +219,19 @@ def test_a_tick_that_drains_the_backlog(stage: ForkedDeployment) -> None:
         assert effects.count("put open record waiting") == len(keys)
 
     step = Step(stage, "checker", bring_all=wait)
-    step.dies_everywhere(least=7)
-    step.all_end_well()
+    step.die_at_every_effect(least=7)
+    step.check_the_end()
 
 
 def test_a_tick_that_sweeps(stage: ForkedDeployment) -> None:
-    """A document whose event was lost, from the sweep that finds it to the end of that sweep."""
+    """For a document whose event was lost, a tick dies anywhere from finding it to the end of the sweep."""
     _swept_already(stage)
 
     def forget(key: str) -> None:
-        stage.age("inbox/", -3600)  # what was swept before is too young to be looked at
+        stage.age("inbox/", -3600)  # what was swept before is too young to be checked
         stage.age(key, 7200)
         stage.forget_the_last_sweep()
 
     step = Step(stage, "checker", bring=forget, last_swaps=(2, 3))
-    step.dies_everywhere(least=7)
-    step.all_end_well()
+    step.die_at_every_effect(least=7)
+    step.check_the_end()

@@ -1,8 +1,8 @@
-"""The same deaths over documents in parts and batches: cut, opened, joined, merged; nothing is lost, nothing left over.
+"""The same deaths with documents in parts and batches, when cut, opened and merged: nothing is lost or left over.
 
-Such a life has many effects of few kinds. A process dies at those kinds that other lives do not have, or have once,
-just before the first or just after the last in turns, each time with a document of its own. On fakes it dies at every
-fifth effect of such lives (`tests/life/test_crashes.py`), and at random in thousands of them.
+Such a life has many effects of few kinds. A process dies at the kinds that other lives lack or have once, in turn just
+before the first or just after the last of a kind, each time with another document. On fakes it dies at every fifth
+effect of such lives (`tests/life/test_crashes.py`), and at random in thousands of them.
 """
 
 import json
@@ -31,7 +31,7 @@ def text_of(key: str) -> str:
 
 
 def lines_of(key: str) -> str:
-    """A batch of a few lines, one of them for a chat completion, one of them rubbish."""
+    """A batch of a few lines, one of them a chat completion and one rubbish."""
     lines: list[dict[str, Any]] = [
         {"custom_id": f"id-{number}", "input": f"Line {number} of {key}."} for number in range(3)
     ]
@@ -41,12 +41,12 @@ def lines_of(key: str) -> str:
 
 
 def parts_of(text: str) -> list[str]:
-    """What a document is cut into."""
+    """The parts that a document is cut into."""
     return [text[span.first : span.last] for span in cut(text, MAX_TOKENS * CHARS_PER_TOKEN, 0)]
 
 
 def merged(text: str) -> str:
-    """The answers, joined by twos, or by as many as are left, until there is one."""
+    """The merged answers: groups of two or more are merged until there is one."""
     texts = [summarise(part) for part in parts_of(text)]
     while len(texts) > 1:
         texts = [summarise(group) for group in groups(texts, MAX_TOKENS * CHARS_PER_TOKEN)]
@@ -54,7 +54,7 @@ def merged(text: str) -> str:
 
 
 def sampled(effects: list[str]) -> dict[str, tuple[Point, Moment]]:
-    """Each kind of effect, before its first or after its last."""
+    """Each kind of effect, in turn before its first or after its last."""
     found: dict[str, tuple[Point, Moment]] = {}
     for place, kind in enumerate(kind for kind in dict.fromkeys(effects) if kind in KINDS):
         is_first = place % 2 == 0
@@ -64,7 +64,7 @@ def sampled(effects: list[str]) -> dict[str, tuple[Point, Moment]]:
 
 
 def _life(stage: ForkedDeployment, key: str, text: str, fates: dict[str, Fate]) -> None:
-    """One document from its upload to where its processes let it come: one tick, or as many as a slow machine needs."""
+    """Take one document as far as its processes get: in one tick, or in more on a slow machine."""
     stage.upload(key, text)
     stage.run("submit", stage.event(key), fates.get("submit"))
     fate = fates.get("checker")
@@ -77,8 +77,8 @@ def _life(stage: ForkedDeployment, key: str, text: str, fates: dict[str, Fate]) 
     stage.hide()
 
 
-def _dies_everywhere(stage: ForkedDeployment, folder: str, suffix: str, text: Callable[[str], str]) -> int:
-    """Lives, each with a death; how many died."""
+def _die_at_sampled_effects(stage: ForkedDeployment, folder: str, suffix: str, text: Callable[[str], str]) -> int:
+    """Run lives that each have one death, and return how many processes died."""
     whole = {"submit": Fate(), "checker": Fate()}
     key = f"inbox/{folder}/{ALIVE}{suffix}"
     _life(stage, key, text(key), whole)
@@ -96,19 +96,19 @@ def _dies_everywhere(stage: ForkedDeployment, folder: str, suffix: str, text: Ca
     return died
 
 
-def _ends_well(stage: ForkedDeployment) -> None:
+def _settle(stage: ForkedDeployment) -> None:
     assert stage.run("submit", stage.event(*stage.keys("inbox/"))) == 0
     stage.settle()
 
 
 def test_a_document_in_parts(new_stage: NewStage) -> None:
-    """Every part reaches the provider, one answer comes of it, and for each create that was cut off one is counted."""
+    """Every part reaches the provider, they become one answer, and every create that was cut off is counted."""
     stage = new_stage()
     stage.hurries, stage.expected = True, merged
     front = f"split: {{max_input_tokens: {MAX_TOKENS}, merge: Join them.}}"
     stage.s3.put_object(Bucket=stage.bucket, Key="recipes/parts.md", Body=f"---\n{front}\n---\nNote it.".encode())
-    assert _dies_everywhere(stage, "parts", ".txt", text_of) > depth(3, 5)
-    _ends_well(stage)
+    assert _die_at_sampled_effects(stage, "parts", ".txt", text_of) > depth(3, 5)
+    _settle(stage)
     assert stage.problems() == []
     assert stage.keys("ledger/work/") == []
     inputs = [one.input for one in stage.running.stand_in.generations]
@@ -120,11 +120,11 @@ def test_a_document_in_parts(new_stage: NewStage) -> None:
 
 
 def test_a_batch(new_stage: NewStage) -> None:
-    """Every line is answered once, in order and in its API's shape, rubbish told apart, lines cut off counted."""
+    """Every line is answered once, in order and in its API's shape; rubbish fails alone, lost creates are counted."""
     stage = new_stage()
     stage.hurries = True
-    assert _dies_everywhere(stage, "default", ".jsonl", lines_of) > depth(2, 4)
-    _ends_well(stage)
+    assert _die_at_sampled_effects(stage, "default", ".jsonl", lines_of) > depth(2, 4)
+    _settle(stage)
     inputs = [one.input for one in stage.running.stand_in.generations]
     assert stage.running.stand_in.open == 0
     for key in stage.keys("inbox/"):

@@ -1,4 +1,4 @@
-"""A sweep over more waiting jobs than a tick has time for moves on a page at a time, and each job costs a little."""
+"""A sweep over more waiting jobs than a tick has time for advances by a page at a time, at a small cost per job."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,18 +15,18 @@ JOBS, PAGE = 200, 20
 
 @dataclass(frozen=True)
 class CountingLedger(Ledger):
-    """A ledger that keeps count of the open records that are read."""
+    """A ledger that counts the open records that are read."""
 
     reads: list[str] = field(default_factory=list)
 
     async def open_record(self, job: str, run: int) -> Open | None:
-        """Read, and count."""
+        """Read a record, and count it."""
         self.reads.append(job)
         return await super().open_record(job, run)
 
 
 def _waiting_for_long() -> System:
-    """Jobs that wait for capacity since before a sweep would have looked."""
+    """Jobs that have waited for capacity for longer than a sweep leaves them alone."""
     system = System({"BACKBURNER_MAX_IN_FLIGHT": "1"})
     for number in range(JOBS):
         system.upload(f"inbox/{number:04}.txt", f"document {number}")
@@ -36,15 +36,15 @@ def _waiting_for_long() -> System:
 
 
 def _swept_a_page(system: System) -> tuple[Any, CountingLedger]:
-    """One sweep that is out of time as it begins: what it saw, and what it read."""
+    """Run one sweep that has no time left when it starts; return what it saw and the ledger."""
     sweeper = system.parts().tick.sweeper
     ledger = CountingLedger(sweeper.bucket)
     object.__setattr__(sweeper, "ledger", ledger)
     return system.run(sweeper.sweep(stop_at=0)), ledger
 
 
-def test_a_page_costs_no_more_than_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many jobs wait: otherwise a tick is cut off before its first page, and no sweep ever gets anywhere."""
+def test_the_cost_of_a_page_does_not_grow_with_the_jobs_that_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise a tick would be cut off before its first page, and no sweep would ever advance."""
     monkeypatch.setattr(inbox_pages, "PAGE", PAGE)
     swept, ledger = _swept_a_page(_waiting_for_long())
     assert (swept.documents, swept.submitted) == (PAGE, 0)

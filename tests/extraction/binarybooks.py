@@ -1,4 +1,4 @@
-"""XLSB, XLS and ODS files written record by record, each holding just what a test wants to say."""
+"""XLSB, XLS and ODS files written record by record, each with just what a test needs."""
 
 import struct
 from collections.abc import Mapping, Sequence
@@ -23,11 +23,11 @@ _SPACES = " ".join(
 
 
 Value = float | str | bool
-"""What a cell holds."""
+"""The value of a cell."""
 
 
 class Cell(NamedTuple):
-    """Row and column from 1, a value (a text of `ERRORS` is an error), the number of a style."""
+    """Row and column from 1, a value (a string in `ERRORS` is an error), and the style's number."""
 
     row: int
     column: int
@@ -47,7 +47,7 @@ def xlsb(
     beside: bytes = b"",
     more: Mapping[str, bytes] | None = None,
 ) -> bytes:
-    """A binary workbook; styles 1, 2, … have the formats; `beside` is behind the cells of the first sheet."""
+    """A binary workbook; styles 1, 2, … have the formats; records in `beside` follow the first sheet's cells."""
     texts = list(dict.fromkeys(one.value for cells in sheets.values() for one in cells if isinstance(one.value, str)))
     listed = b"".join(
         _record(156, struct.pack("<II", state, number) + _wide(f"s{number}") + _wide(name))
@@ -172,7 +172,7 @@ def _old_sheet(cells: Sequence[Cell], texts: Sequence[str], beside: bytes) -> by
 
 
 def ods(tables: Mapping[str, str], *, styles: str = "", more: Mapping[str, bytes] | None = None) -> bytes:
-    """An OpenDocument workbook with the XML inside of each table."""
+    """An OpenDocument workbook whose tables contain the given XML."""
     listed = "".join(
         f"<table:table table:name={quoteattr(name)} {inside}</table:table>" for name, inside in tables.items()
     )
@@ -192,7 +192,7 @@ def ods(tables: Mapping[str, str], *, styles: str = "", more: Mapping[str, bytes
 
 
 def ods_cells(cells: Sequence[Cell]) -> str:
-    """The rows of a table, in order, with the blanks between them."""
+    """The rows of a table in order, with the blank cells between them."""
     rows = ""
     last = 0
     for number in sorted({one.row for one in cells}):
@@ -213,10 +213,10 @@ def ods_cells(cells: Sequence[Cell]) -> str:
 def ods_cell(value: Value) -> str:
     """One cell."""
     if isinstance(value, bool):
-        said = f'office:value-type="boolean" office:boolean-value="{str(value).lower()}"'
+        attributes = f'office:value-type="boolean" office:boolean-value="{str(value).lower()}"'
     elif isinstance(value, str):
         lines = "".join(f"<text:p>{escape(line)}</text:p>" for line in value.split("\n"))
         return f'<table:table-cell office:value-type="string">{lines}</table:table-cell>'
     else:
-        said = f'office:value-type="float" office:value="{value!r}"'
-    return f"<table:table-cell {said}/>"
+        attributes = f'office:value-type="float" office:value="{value!r}"'
+    return f"<table:table-cell {attributes}/>"

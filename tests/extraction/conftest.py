@@ -1,7 +1,7 @@
-"""Documents as text. The quick run reads most of them here, the deep run each in a child, as the functions do.
+"""Documents as text. The quick run reads most in this process, the deep run each in a child, as the functions do.
 
-Reading here is all that a child does but for its bounds: the name that it gets, its refusals, its answer. What is about
-children takes `in_child`, or makes a `ChildExtractor` itself.
+A read in this process does all that a child does except enforce bounds: the name that it gets, its refusals, its
+answer. A test about children requests `in_child`, or makes a `ChildExtractor` itself.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ class ReadHere(ChildExtractor):
     """Reads in this process what a child would read."""
 
     async def _run(self, bounds: str, source: IO[bytes], answer: IO[bytes]) -> int:
-        """Answer as a child does; what breaks a reader breaks the test."""
+        """Answer as a child does; an exception in a reader fails the test."""
         header, text = _answer(source, msgspec.json.decode(bounds, type=Bounds))
         answer.write(msgspec.json.encode(header) + b"\n" + text)
         return 0
@@ -33,20 +33,20 @@ class ReadHere(ChildExtractor):
 
 @pytest.fixture
 def in_child(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the other fixtures read in children."""
+    """Make the other fixtures read in children."""
     monkeypatch.setattr(ReadHere, "_run", ChildExtractor._run)
 
 
 @pytest.fixture
 def extracted() -> Callable[[bytes, str], Extracted]:
-    """The text of a document and the notes of what is missing from it."""
+    """A document's text and the notes of what is missing from it."""
     extractor = ChildExtractor if is_deep() else ReadHere
     return lambda body, name: asyncio.run(extractor().extract(body, name))
 
 
 @pytest.fixture
 def extract(extracted: Callable[[bytes, str], Extracted]) -> Extract:
-    """The text of a document."""
+    """A document's text."""
     return lambda body, name: extracted(body, name).text
 
 

@@ -1,4 +1,4 @@
-"""Small documents of every format, made here: each says `SENTENCES` in this order, most with a heading and a table."""
+"""Small documents in every format, made here: each has `SENTENCES` in this order, most with a heading and a table."""
 
 import io
 import zipfile
@@ -15,7 +15,7 @@ ITEMS = ("first item", "second item")
 TABLE = (("Name", "Tons"), ("Anna", "12"))
 SENTENCES = ("Sentinel one: R&D, a < b.", "Sentinel two: вода, Größe, naïve.", "Sentinel three: the end.")
 LATIN = "Sentinel two: Größe, naïve."
-"""The second sentence where a format or font has no Cyrillic."""
+"""The second sentence, if a format or font has no Cyrillic."""
 
 
 def docx() -> bytes:
@@ -54,7 +54,7 @@ def xlsx() -> bytes:
 
 
 def pdf(pages: int = 1, *, owner: str | None = None, password: str = "") -> bytes:
-    """A PDF; each page says its number."""
+    """A PDF; each page contains its number."""
     document = FPDF()
     for page in range(pages):
         document.add_page()
@@ -69,7 +69,7 @@ def pdf(pages: int = 1, *, owner: str | None = None, password: str = "") -> byte
 
 
 def scan() -> bytes:
-    """A PDF that holds a picture and nothing else."""
+    """A PDF that contains only a picture."""
     document = FPDF()
     document.add_page()
     pixels = b"P5 64 64 255\n" + bytes(range(64)) * 64
@@ -103,7 +103,7 @@ def odt() -> bytes:
 
 
 def epub() -> bytes:
-    """A book of three chapters whose files' names are not in the order of reading."""
+    """A book with three chapters whose file names are not in reading order."""
     names = ("z", "a", "m")
     items = "".join(f'<item id="{n}" href="{n}.xhtml" media-type="application/xhtml+xml"/>' for n in sorted(names))
     spine = "".join(f'<itemref idref="{name}"/>' for name in names)
@@ -130,7 +130,7 @@ def epub() -> bytes:
 
 
 def rtf() -> bytes:
-    """RTF whose Cyrillic is in the code page that it names, and whose other letters are escaped."""
+    """RTF whose Cyrillic letters are bytes of the declared code page, and whose other letters are escaped."""
     letters = "".join(
         char if char.isascii() else f"\\'{char.encode('cp1251')[0]:02x}" if char in "вода" else f"\\u{ord(char)}?"
         for char in SENTENCES[1]
@@ -142,7 +142,7 @@ def rtf() -> bytes:
 
 
 def html(charset: str = "utf-8") -> bytes:
-    """A page that names its encoding."""
+    """A page that declares its encoding."""
     items = "".join(f"<li>{item}" for item in ITEMS)
     rows = "".join("<tr>" + "".join(f"<td>{cell}" for cell in row) for row in TABLE)
     page = (
@@ -154,7 +154,7 @@ def html(charset: str = "utf-8") -> bytes:
 
 
 def mail(charset: str = "utf-8") -> bytes:
-    """A mail with an alternative, an attachment that is text, one that is a document, and a picture."""
+    """A mail with an alternative, a text attachment, a document attachment, and a picture."""
     message = EmailMessage()
     message["Subject"] = HEADING
     message["From"], message["To"] = "Анна <anna@example.org>", "b@example.org"

@@ -1,4 +1,4 @@
-"""A text in each of many languages, written for the table of encodings: rents, letters, reports."""
+"""A text in each of many languages, written for the encodings table: rents, letters, reports."""
 
 TEXTS = {
     "de": "Der Mieter verpflichtet sich, die Räume pfleglich zu behandeln und kleinere Schäden auf eigene Kosten zu beheben. Größere Mängel sind dem Vermieter unverzüglich anzuzeigen. Für die Übergabe der Schlüssel wird ein Protokoll geführt, das beide Parteien unterschreiben. Während der Heizperiode müssen die Öfen täglich überprüft werden. Die Kündigung bedarf der Schriftform, mündliche Erklärungen genügen nicht. ",

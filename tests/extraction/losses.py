@@ -1,4 +1,4 @@
-"""Documents that can be read but for one planted thing; each says where that is."""
+"""Documents that can be read except for one planted thing; each says where that is."""
 
 import io
 import zipfile
@@ -21,7 +21,7 @@ BEFORE, AFTER = "The harbour of Veldt is old.", "The council decides in May."
 
 
 def picture() -> io.BytesIO:
-    """A picture without a word in it."""
+    """A picture that contains no words."""
     found = io.BytesIO()
     Image.effect_noise((400, 500), 60).save(found, "PNG")
     found.seek(0)
@@ -29,7 +29,7 @@ def picture() -> io.BytesIO:
 
 
 def scanned_page() -> bytes:
-    """A PDF whose second page of three is a picture."""
+    """A three-page PDF whose second page is a picture."""
     document = FPDF()
     document.set_font("Helvetica", size=12)
     for text in (BEFORE, None, AFTER):
@@ -42,7 +42,7 @@ def scanned_page() -> bytes:
 
 
 def encrypted_attachment() -> bytes:
-    """A mail with a PDF that asks for a password."""
+    """A mail with a password-protected PDF."""
     mail = EmailMessage()
     mail["Subject"], mail["From"], mail["To"] = "Lease", "a@example.org", "b@example.org"
     mail.set_content(f"{BEFORE}\n{AFTER}\n")
@@ -52,7 +52,7 @@ def encrypted_attachment() -> bytes:
 
 
 def picture_slide() -> bytes:
-    """A presentation whose second slide of three is a picture."""
+    """A presentation of three slides, the second of which is a picture."""
     deck: Any = Presentation()
     for text in (BEFORE, None, AFTER):
         slide = deck.slides.add_slide(deck.slide_layouts[6])
@@ -64,7 +64,7 @@ def picture_slide() -> bytes:
 
 
 def picture_sheet() -> bytes:
-    """A workbook whose second sheet of two is a picture."""
+    """A workbook of two sheets, the second of which is a picture."""
     book = openpyxl.Workbook()
     book.active.append([BEFORE, AFTER])
     book.create_sheet("Map").add_image(SheetImage(picture()), "A1")
@@ -72,14 +72,14 @@ def picture_sheet() -> bytes:
 
 
 def embedded_object() -> bytes:
-    """A Word document with an object of another program in it."""
+    """A Word document with an embedded object of another program."""
     described = '<o:OLEObject xmlns:o="urn:schemas-microsoft-com:office:office" ProgID="Visio.Drawing.15"/>'
     run = f"<w:r><w:object>{described}</w:object></w:r>"
     return _with_paragraph("rich.docx", "word/document.xml", "</w:body>", f"<w:p>{run}</w:p>")
 
 
 def embedded_drawing() -> bytes:
-    """An OpenDocument text with an object whose content is not in it."""
+    """An OpenDocument text with an object whose content is not in the file."""
     frame = (
         '<draw:frame xmlns:draw="urn:oasis:names:tc:opendocument:xmlns:drawing:1.0">'
         '<draw:object xmlns:xlink="http://www.w3.org/1999/xlink" xlink:href="./Object 1"/></draw:frame>'
@@ -88,7 +88,7 @@ def embedded_drawing() -> bytes:
 
 
 def missing_chapter() -> bytes:
-    """A book that names a chapter which is not in it."""
+    """A book whose list names a chapter that is missing."""
     with zipfile.ZipFile(io.BytesIO(corpus.epub())) as book:
         files = {name: book.read(name) for name in book.namelist()}
     del files[[name for name in files if name.endswith("html")][1]]

@@ -1,4 +1,4 @@
-"""Mails, made here as text, for what the standard library would not write."""
+"""Mails written as plain text, for what the standard library would not generate."""
 
 import base64
 
@@ -11,26 +11,26 @@ PICTURE = base64.b64encode(b"\x89PNG\r\n\x1a\n\0\0\0\0").decode()
 
 
 def mail(content_type: str, body: str | bytes, *headers: str) -> bytes:
-    """A mail with usual headers."""
+    """A mail with the usual headers."""
     lines = "".join(f"{header}\r\n" for header in (f"Content-Type: {content_type}", *headers))
     raw = body if isinstance(body, bytes) else body.replace("\r", "").replace("\n", "\r\n").encode()
     return TOP + lines.encode() + b"\r\n" + raw
 
 
 def part(content_type: str, body: str, *headers: str) -> str:
-    """A part of a mail."""
+    """One part of a mail."""
     lines = "".join(f"{header}\n" for header in (f"Content-Type: {content_type}", *headers))
     return f"{lines}\n{body}"
 
 
 def many(kind: str, *parts: str, boundary: str = "B", parameters: str = "") -> str:
-    """A part of parts."""
+    """A multipart part."""
     body = "".join(f"--{boundary}\n{one}\n" for one in parts)
     return part(f'multipart/{kind}; boundary="{boundary}"{parameters}', f"{body}--{boundary}--\n")
 
 
 def opened(entity: str) -> Extracted:
-    """What a part says as a mail of its own."""
+    """A part's content, read as a mail of its own."""
     return read(TOP + entity.replace("\n", "\r\n").encode(), "a.eml")
 
 
@@ -49,5 +49,5 @@ B64, QP = "Content-Transfer-Encoding: base64", "Content-Transfer-Encoding: quote
 
 
 def beside(*parts: str) -> bytes:
-    """A mail with a text and something else."""
+    """A mail with a text and one other part."""
     return TOP + many("mixed", PLAIN, *parts).encode()

@@ -1,4 +1,4 @@
-"""OpenDocument files as the tests need them: content between the declarations that every program writes."""
+"""OpenDocument files for the tests: content wrapped in the declarations that every program writes."""
 
 import io
 import zipfile
@@ -30,7 +30,7 @@ def content(inner: str, kind: str = "text", styles: str = "", root: str = "docum
 def packed(
     inner: str, kind: str = "text", styles: str = "", masters: str = "", said: str = "", **others: bytes
 ) -> bytes:
-    """A package, with the type that it says; others are files in it."""
+    """A package that declares this type; `others` are files in it."""
     with zipfile.ZipFile(out := io.BytesIO(), "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("mimetype", f"{TYPE}{said or kind}")
         archive.writestr("content.xml", content(inner, kind, styles))
@@ -42,5 +42,5 @@ def packed(
 
 
 def flat(inner: str, kind: str = "text", styles: str = "") -> bytes:
-    """A document in one file of XML."""
+    """A document in one XML file."""
     return content(inner, kind, styles, root="document")

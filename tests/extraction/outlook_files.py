@@ -1,4 +1,4 @@
-"""Outlook's files, made here: a compound file ([MS-CFB]) with a mail's properties in it ([MS-OXMSG])."""
+"""Outlook files, made here: a compound file ([MS-CFB]) that contains a mail's properties ([MS-OXMSG])."""
 
 import struct
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ def message(
     attachments: Sequence[Mapping[int, object] | Tree] = (),
     recipients: Sequence[Mapping[int, object]] = (),
 ) -> bytes:
-    """A mail as a file. An attachment with a mail in it has `embedded(…)` as its data."""
+    """A mail as a file. An attachment that contains a mail has `embedded(…)` as its data."""
     names = {f"__substg1.0_000{number}0102": b"" for number in (2, 3, 4)}
     return compound({**folder(properties, attachments, recipients, 32), "__nameid_version1.0": names})
 
@@ -31,7 +31,7 @@ def folder(
     recipients: Sequence[Mapping[int, object]] = (),
     header: int = 24,
 ) -> Tree:
-    """A mail as a folder: of a file, or of an attachment of another mail."""
+    """A mail as a storage folder: that of a file, or of an attachment of another mail."""
     tree = dict(_streams(properties, header))
     for number, one in enumerate(recipients):
         tree[f"__recip_version1.0_#{number:08X}"] = _streams(one, 8)
@@ -62,7 +62,7 @@ def _streams(properties: Mapping[int, object], header: int) -> dict[str, "bytes 
 
 
 def compound(tree: Tree) -> bytes:
-    """A compound file: a header, the table of sectors, then what is in them."""
+    """A compound file: a header, the sector table, then the contents."""
     entries = _entries(tree)
     mini = bytearray()
     mini_table: list[int] = []

@@ -1,4 +1,4 @@
-"""The Word files that came out wrong once: what a user expects of each."""
+"""Word files that were once read wrongly, each with what a user expects."""
 
 from pathlib import Path
 
@@ -38,13 +38,13 @@ WANTED = {
 
 
 @pytest.mark.parametrize("name", WANTED)
-def test_each_says_what_word_shows(name: str) -> None:
-    """Each word once, in its place, with its number; and nothing of it is missing."""
+def test_each_file_reads_as_word_shows_it(name: str) -> None:
+    """Each word appears once, in its place, with its number, and nothing is missing."""
     found = read((CASES / name).read_bytes(), name)
     assert found.text == WANTED[name] + "\n"
     assert found.notes == ()
 
 
-def test_the_child_reads_them_too(extract: Extract) -> None:
-    """Under its bounds."""
+def test_the_child_reads_a_word_file(extract: Extract) -> None:
+    """The file fits within the child's bounds."""
     assert extract((CASES / "numbering.docx").read_bytes(), "contract.docx") == WANTED["numbering.docx"] + "\n"

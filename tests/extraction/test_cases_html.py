@@ -33,7 +33,7 @@ def test_a_page_is_read_whole(name: str) -> None:
 
 
 def test_forms_show_what_is_in_them() -> None:
-    """Values, choices, ticks, buttons; what nobody sees on the page (view state, passwords) is left out."""
+    """Values, choices, ticks and buttons are read; what the page does not show (view state, passwords) is left out."""
     text = page(
         "<form><label>Name <input value=Bob></label><input type=hidden value=zzz><input type=password value=yyy>"
         "<label><input type=checkbox checked> Paid</label><label><input type=radio> Cash</label>"
@@ -46,7 +46,7 @@ def test_forms_show_what_is_in_them() -> None:
 
 
 def test_lists_keep_their_numbers() -> None:
-    """Where they begin, where an item says its own, backwards, in each other."""
+    """Start values, numbers set by an item, reversed lists and nested lists are honoured."""
     text = page(
         "<ol start=5><li>five<li value=9>nine<li>ten<ul><li>a<p>more</ul></ol><ol reversed><li>x<li>y</ol>"
         "<dl><dt>Term<dd>Meaning</dl>"
@@ -55,7 +55,7 @@ def test_lists_keep_their_numbers() -> None:
 
 
 def test_tables_keep_merged_cells_in_their_columns() -> None:
-    """A merged cell is in its first place; pipes and line ends of cells do not break the table."""
+    """A merged cell is at its first place; pipes and line breaks in cells do not break the table."""
     text = page(
         "<table><caption>Prices</caption><tr><th>A<th>B<th>C<tr><td rowspan=2>x<td>1<td>2<tr><td>3<td>4 | 5"
         "<tr><td colspan=2>wide<br>line<td>6</table>"
@@ -64,8 +64,8 @@ def test_tables_keep_merged_cells_in_their_columns() -> None:
     assert text == "Prices\n\n" + "\n".join(rows) + "\n"
 
 
-def test_tables_in_tables_are_read() -> None:
-    """As lines of the cell if the outer one is marked as a table, otherwise one after the other: that is a layout."""
+def test_nested_tables_are_read() -> None:
+    """They become lines of the cell if the outer table is marked as one; otherwise it is taken for layout."""
     inner = "<table><tr><td>a<td>b<tr><td>c<td>d</table>"
     assert "| 1 | a; b<br>c; d |" in page(f"<table><tr><th>N<th>M<tr><td>1<td>{inner}</table>")
     layout = page(f"<table><tr><td><h2>Left</h2>text<td>{inner}</table>")
@@ -73,7 +73,7 @@ def test_tables_in_tables_are_read() -> None:
 
 
 def test_running_text_keeps_its_marks() -> None:
-    """Links, code, emphasis, struck words, readings of Chinese characters, formulas, entities."""
+    """Links, code, emphasis, struck words, ruby, formulas and entities are kept."""
     text = page(
         '<p>a&nbsp;b &lt;tag&gt; <b> bold </b><i></i><a href="https://e.org/x">link</a> <a href="#f">1</a> '
         "<code>x y</code> <del>old</del> <ruby>漢<rp>(<rt>かん<rp>)</ruby> "
@@ -85,8 +85,8 @@ def test_running_text_keeps_its_marks() -> None:
     assert page("<blockquote><p>one<p>two<br>three</blockquote>") == "> one\n>\n> two\n> three\n"
 
 
-def test_what_is_not_shown_at_once_is_read_too() -> None:
-    """Folded parts, hidden ones, what stands for browsers without scripts, pages in frames, text in drawings."""
+def test_content_not_shown_at_first_is_read() -> None:
+    """Folded and hidden parts, `noscript`, pages in frames, and text in drawings are read."""
     text = page(
         "<header>H</header><nav>N</nav><aside>A</aside><details><summary>S</summary>D</details><div hidden>X</div>"
         "<div style='display:none'>Y</div><noscript>Z</noscript><iframe srcdoc='<p>inner &amp;amp; text'></iframe>"
@@ -96,8 +96,8 @@ def test_what_is_not_shown_at_once_is_read_too() -> None:
     assert text.split() == ["H", "N", "A", "S", "D", "X", "Y", "Z", "inner", "&", "text", "drawn", "box", "F"]
 
 
-def test_what_is_elsewhere_is_noted() -> None:
-    """Frames, films and embedded objects, at their place and in the notes."""
+def test_content_outside_the_page_is_noted() -> None:
+    """Frames, videos and embedded objects are noted at their place and in the notes."""
     found = markdown_of('<p>a</p><iframe src="https://e.org/f"></iframe><p>b</p><object data="x.swf"></object>')
     assert found.text == "a\n\n[frame https://e.org/f: not read]\n\nb\n\n[embedded object x.swf: not read]\n"
     assert found.notes == ("frame https://e.org/f: not read", "embedded object x.swf: not read")
@@ -105,8 +105,8 @@ def test_what_is_elsewhere_is_noted() -> None:
     assert frames.notes == ("frame menu.html: not read", "frame main.html: not read")
 
 
-def test_pictures_stand_for_their_words() -> None:
-    """A picture with an alternative text is that; a page of pictures only is a scan."""
+def test_a_picture_is_read_by_its_alternative_text() -> None:
+    """A page that consists of pictures without one is a scan."""
     assert page('<p>see <img src="x.png" alt="Sales 2024"></p>') == "see [picture: Sales 2024]\n"
     with pytest.raises(JobError) as refused:
         read(b"<html><body><img src=a.png><img src=b.png></body></html>", "a.html")
@@ -120,13 +120,13 @@ def test_pictures_stand_for_their_words() -> None:
      ("<blockquote>", "", 2000), ("<font size=1>", "", 5000), ("<b><i>", "", 500)],
 )  # fmt: skip
 def test_deep_pages_are_read_to_the_bottom(begin: str, end: str, depth: int) -> None:
-    """However deep: elements, lists, tables, quotes."""
+    """Deeply nested elements, lists, tables and quotes are read."""
     text = page(f"top{begin * depth}DEEP{end * depth}<p>after")
     assert [word in text for word in ("top", "DEEP", "after")] == [True] * 3
     assert len(text) < 100_000
 
 
-def test_too_deep_pages_are_refused_at_once() -> None:
+def test_pages_nested_too_deep_are_refused_at_once() -> None:
     """The parser would take minutes."""
     begun = time.process_time()
     with pytest.raises(JobError, match="elements nested deeper than 10000"):
@@ -135,7 +135,7 @@ def test_too_deep_pages_are_refused_at_once() -> None:
 
 
 def test_the_charset_is_read_as_browsers_do() -> None:
-    """A declared UTF-16 in a page of single bytes is UTF-8; a mark wins; the title heads a page without a heading."""
+    """UTF-16 declared in a single-byte page means UTF-8; a byte order mark wins; a title stands in for a heading."""
     body = "<html><head><meta charset=utf-16><title>Вода</title></head><body><p>лёд</body></html>"
     assert read(body.encode(), "a.html").text == "# Вода\n\nлёд\n"
     old = (
@@ -147,15 +147,15 @@ def test_the_charset_is_read_as_browsers_do() -> None:
     assert read(xml.encode("cp1251"), "a.xhtml").text == "лёд\n"
 
 
-def test_merged_cells_without_end_take_no_time() -> None:
-    """The grid is given up where it would be millions of places; every text is kept."""
+def test_huge_spans_take_no_time() -> None:
+    """A grid with millions of places is given up; every text is kept."""
     begun = time.process_time()
     assert page("<table>" + "<tr><td colspan=1000 rowspan=60000>x" * 2000 + "</table>").count("x") == 2000
     assert time.process_time() - begun < 10
 
 
 def test_a_charset_may_be_declared_late() -> None:
-    """Behind scripts; what a comment says counts for nothing."""
+    """A declaration after scripts counts; one in a comment does not."""
     head = b"<script>var a=1;</script>" * 300 + b"<!-- <meta charset=koi8-r> --><meta charset=windows-1251>"
     body = b"<html><head>" + head + b"</head><body>" + "Вода и лёд".encode("cp1251") + b"</body></html>"
     assert read(body, "a.html").text == "Вода и лёд\n"

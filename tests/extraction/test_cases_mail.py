@@ -1,4 +1,4 @@
-"""The mails that once came out wrong, each with what it should be."""
+"""Mails that were once read wrongly, each with what is expected."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -28,8 +28,8 @@ TEXTS = {
 
 
 @pytest.mark.parametrize("name", TEXTS)
-def test_a_mail_comes_out_whole(name: str) -> None:
-    """Its headers, its text and every attachment, in order, and nothing else; nothing is missing from it."""
+def test_a_mail_is_read_whole(name: str) -> None:
+    """Its headers, text and attachments appear in order, and nothing is missing or added."""
     assert read((CASES / name).read_bytes(), name) == Extracted(TEXTS[name])
 
 
@@ -40,7 +40,7 @@ def test_a_mail_is_never_taken_for_plain_text(name: str) -> None:
 
 
 def test_a_real_child_reads_a_mail(extracted: Callable[[bytes, str], Extracted]) -> None:
-    """Within the bounds of a function, and what it could not read is told to the parent."""
+    """It does so within a function's bounds, and tells the parent what it could not read."""
     picture = (
         b"From: a@x.org\r\nSubject: s\r\nContent-Type: image/png; name=scan.png\r\n"
         b"Content-Transfer-Encoding: base64\r\n\r\niVBORw0KGgoAAAAA"

@@ -1,4 +1,4 @@
-"""Web archives, kinds of XML, calendars and address cards."""
+"""Web archives, XML vocabularies, calendars and address cards."""
 
 from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
@@ -21,7 +21,7 @@ FB2 = (
 
 
 def archive(charset: str, page: str, *, sender: str | None = "<Saved by Blink>") -> bytes:
-    """A page as a browser saves it, with one more in a frame."""
+    """A page as a browser saves it, with another page in a frame."""
     message = MIMEMultipart("related", type="text/html")
     if sender:
         message["From"] = sender
@@ -36,8 +36,8 @@ def archive(charset: str, page: str, *, sender: str | None = "<Saved by Blink>")
 
 
 @pytest.mark.parametrize("charset", ["utf-8", "windows-1251", "koi8-r"])
-def test_a_web_archive_is_its_page(charset: str) -> None:
-    """Whatever its charset and however its parts are encoded, with the pages in its frames at their places."""
+def test_a_web_archive_is_read_as_its_page(charset: str) -> None:
+    """Any charset and transfer encoding is read, and the pages in frames are at their places."""
     page = "<html><title>Лёд</title><body><p>Вода</p>"
     page += '<iframe src="cid:frame-1@mhtml.blink"></iframe><p>end</p></body></html>'
     for name, sender in (("a.mht", None), ("a.mhtml", "<Saved by Blink>"), ("a", "<Saved by Blink>")):
@@ -52,7 +52,7 @@ def test_pages_that_no_frame_shows_come_last() -> None:
 
 @pytest.mark.parametrize("charset", ["windows-1251", "utf-8", "utf-16"])
 def test_fiction_book_is_read(charset: str) -> None:
-    """Title, authors, chapters, verses, notes; its pictures are left out."""
+    """Title, authors, chapters, verses and notes are read; pictures are left out."""
     text = read(FB2.format(charset=charset).encode(charset), "a.fb2").text
     assert text == (
         "Анна Иванова\n\n# Лёд\n\nО воде.\n\n"
@@ -60,8 +60,8 @@ def test_fiction_book_is_read(charset: str) -> None:
     )
 
 
-def test_a_drawing_is_its_words() -> None:
-    """Where there are any."""
+def test_a_drawing_is_read_as_its_words() -> None:
+    """A drawing without words is refused."""
     drawing = (
         b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><title>Plan</title><path d="M0 0"/>%s</svg>'
     )
@@ -71,8 +71,8 @@ def test_a_drawing_is_its_words() -> None:
     assert refused.value.reason is Reason.UNREADABLE_DOCUMENT
 
 
-def test_a_feed_is_its_entries() -> None:
-    """RSS and Atom: title, address, date, text; the text is HTML."""
+def test_a_feed_is_read_as_its_entries() -> None:
+    """RSS and Atom entries have a title, address, date and text; the text is HTML."""
     rss = (
         '<rss version="2.0"><channel><title>News</title><item><title>A &amp; B</title><link>https://e.org/1</link>'
         "<description>&lt;p&gt;One &lt;b&gt;two&lt;/b&gt;&lt;/p&gt;</description>"
@@ -89,14 +89,14 @@ def test_a_feed_is_its_entries() -> None:
 
 
 def test_other_xml_stays_as_it_is() -> None:
-    """In the charset that it declares; JSON too."""
+    """It is decoded from the charset that it declares; JSON stays as it is too."""
     xml = '<?xml version="1.0" encoding="windows-1251"?>\n<order><item>вода</item></order>\n'
     assert read(xml.encode("cp1251"), "a.xml").text == xml
     assert read('{"a": "вода"}\n'.encode(), "a.json").text == '{"a": "вода"}\n'
 
 
 def test_calendars_and_cards_have_whole_lines() -> None:
-    """Folded lines, escapes and quoted-printable undone; a picture in it is noted."""
+    """Folded lines, escapes and quoted-printable are decoded; a picture is noted."""
     card = (
         "BEGIN:VCARD\r\nVERSION:2.1\r\nN;CHARSET=UTF-8;ENCODING=QUOTED-PRINTABLE:=D0=98=D0=B2=D0=B0=D0=BD=D0=BE=\r\n"
         "=D0=B2;=D0=90=D0=BD=D0=BD=D0=B0\r\nNOTE:one\\, two\\nthree is a very long line that\r\n  goes on\r\n"
@@ -112,8 +112,8 @@ def test_calendars_and_cards_have_whole_lines() -> None:
     assert "SUMMARY:Besprechung über Öl\n" in read(event.encode(), "a.ics").text
 
 
-def test_names_of_texts_keep_them_verbatim() -> None:
-    """A calendar that is called a text is one."""
+def test_a_text_file_name_keeps_the_content_verbatim() -> None:
+    """A calendar whose name is that of a text file is read as text."""
     event = "BEGIN:VCALENDAR\r\nSUMMARY:a\r\n b\r\nEND:VCALENDAR\r\n"
     assert plain_text(event.encode(), "a.txt") == event
     assert plain_text(event.encode(), "a.ics") is None

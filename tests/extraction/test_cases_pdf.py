@@ -1,4 +1,4 @@
-"""The PDFs that once came out wrong, each with what should come out."""
+"""PDFs that were once read wrongly, each with what is expected."""
 
 import re
 from pathlib import Path
@@ -24,25 +24,25 @@ def blocks(name: str) -> list[str]:
     return case(name).text.strip().split("\n\n")
 
 
-def test_a_running_head_comes_out() -> None:
-    """Although it is marked as an artifact, as Word does."""
+def test_a_running_head_is_read() -> None:
+    """It is read although it is marked as an artifact, as Word does."""
     assert blocks("art_top.pdf") == ["HEADERSTAMP 5 March 2024 - file no. 17", *CLAUSES]
 
 
 def test_scanned_pages_are_named_in_their_place_and_in_the_notes() -> None:
-    """The cover has text, three pages have none."""
-    said = [f"[page {page}: no text, probably a scan]" for page in (2, 3, 4)]
-    assert blocks("mixedscan.pdf") == ["Cover sheet of the fax. See following pages.", *said]
+    """The cover has text; three pages have none."""
+    notes = [f"[page {page}: no text, probably a scan]" for page in (2, 3, 4)]
+    assert blocks("mixedscan.pdf") == ["Cover sheet of the fax. See following pages.", *notes]
     assert case("mixedscan.pdf").notes == ("pages 2 to 4: no text, probably scans",)
 
 
-def test_a_page_that_indesign_placed_comes_out() -> None:
-    """All of its clauses, and the stamp on it."""
+def test_a_page_placed_by_indesign_is_read() -> None:
+    """All its clauses are read, and the stamp on it."""
     assert blocks("fxv_placed_bmc.pdf") == [*CLAUSES, "Received 5 March 2024 - file no. 17"]
 
 
-def test_each_heading_is_in_front_of_its_table() -> None:
-    """Schedule A and B do not come in front of both."""
+def test_each_heading_comes_before_its_table() -> None:
+    """Schedules A and B do not both precede the tables."""
     text = case("tableorder2.pdf").text
     tables = [
         f"## Schedule {name}\n\n| Item | Price |\n| --- | --- |\n"
@@ -57,7 +57,7 @@ def test_each_heading_is_in_front_of_its_table() -> None:
 
 
 def test_three_columns_are_read_one_after_the_other() -> None:
-    """Each as one paragraph."""
+    """Each is one paragraph."""
     left, middle, right = blocks("col3a.pdf")
     for column, letter, about in (
         (left, "L", "trade and ports"),
@@ -70,34 +70,34 @@ def test_three_columns_are_read_one_after_the_other() -> None:
 
 
 def test_a_table_without_rules_keeps_its_rows() -> None:
-    """Ten rows of six."""
+    """It has ten rows of six cells."""
     heading, table = blocks("landscape.pdf")
     assert heading == "Annual overview (landscape)"
     rows = [f"| {' | '.join(f'r{row}c{column} val' for column in range(6))} |" for row in range(10)]
     assert table.splitlines() == [rows[0], "| --- | --- | --- | --- | --- | --- |", *rows[1:]]
 
 
-def test_words_that_only_gaps_separate_stay_apart() -> None:
-    """Gaps from 1.5 points on."""
+def test_words_separated_only_by_gaps_stay_apart() -> None:
+    """A gap counts from 1.5 points on."""
     assert blocks("wordgaps.pdf") == [
         f"each word is placed alone with gap {gap}" for gap in ("1.5", "2", "2.5", "3", "3.5")
     ]
 
 
-def test_added_text_and_comments_come_out() -> None:
-    """Text in its place, comments after the page, marked as such."""
+def test_added_text_and_comments_are_read() -> None:
+    """Text is in its place; comments follow the page and are marked as such."""
     found = blocks("freetext.pdf")
     assert found[:6] == [f"Rotated page line {line} of the text." for line in range(6)]
     assert found[6:] == ["FREETEXT filled by Preview", "[comment: STICKY comment]", "[comment: HIGHLIGHT comment]"]
 
 
 def test_an_attachment_is_named_and_read() -> None:
-    """Behind the pages."""
+    """It follows the pages."""
     assert blocks("attachment.pdf") == ["Portfolio cover text", "## Attachment: inner.txt", "ATTACHEDTEXT inside"]
 
 
-def test_a_byte_order_mark_may_stand_in_front() -> None:
-    """Some programs put one in front of every file."""
+def test_a_byte_order_mark_before_a_pdf_is_ignored() -> None:
+    """Some programs put one before every file."""
     assert blocks("bomfirst.pdf") == ["Portfolio cover text"]
 
 
@@ -105,15 +105,15 @@ def test_a_byte_order_mark_may_stand_in_front() -> None:
     ("name", "says"),
     [("notounicode.pdf", "font or an encoding does not say"), ("pw_R4_1.pdf", "encrypted PDF: save it without")],
 )
-def test_what_cannot_be_read_says_why(name: str, says: str) -> None:
-    """Fonts that give their letters no meaning; a password."""
+def test_an_unreadable_pdf_says_why(name: str, says: str) -> None:
+    """The samples have fonts without character meanings, and a password."""
     with pytest.raises(JobError, match=says) as refused:
         case(name)
     assert refused.value.reason is Reason.UNREADABLE_DOCUMENT
 
 
 def test_it_is_known_where_each_page_begins() -> None:
-    """So that a passage can be told with its page: headers, scans between, and where the last page ends."""
+    """A passage can be given its page: despite headers, scans in between, and text after the last page."""
     document = FPDF()
     for number in range(3):
         document.add_page()

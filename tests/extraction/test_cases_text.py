@@ -1,4 +1,4 @@
-"""Texts as people have them: old encodings, one bad byte, NULs in a log, charsets declared as browsers read them."""
+"""Real-world texts: old encodings, one bad byte, NULs in a log, charsets declared as browsers understand them."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ BEGINS = {
 
 @pytest.mark.parametrize("name", BEGINS)
 def test_an_old_encoding_is_read(name: str) -> None:
-    """Every letter of it: nothing is replaced, nothing noted."""
+    """Every letter is read: nothing is replaced, nothing noted."""
     found = read((CASES / name).read_bytes(), name)
     assert found.text.startswith(BEGINS[name])
     assert "\ufffd" not in found.text
@@ -33,14 +33,14 @@ def test_an_old_encoding_is_read(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["pl_onebad.txt", "ru_onebad.txt"])
 def test_one_bad_byte_costs_one_character(name: str) -> None:
-    """And is noted."""
+    """A note says so."""
     found = read((CASES / name).read_bytes(), name)
     assert found.text.count("\ufffd") == 1
     assert found.notes == (f"1 of {sum(not char.isspace() for char in found.text)} characters could not be read",)
 
 
-def test_a_log_may_have_nuls() -> None:
-    """As a crash leaves them; a run of them is one character that cannot be read."""
+def test_a_log_may_contain_nuls() -> None:
+    """A crash leaves them; a run of NULs is one unreadable character."""
     found = read((CASES / "log_nul.log").read_bytes(), "a.log")
     assert found.text.startswith("2024-03-05 start\n\ufffd2024-03-05 ")
     assert "\x00" not in found.text
@@ -79,19 +79,19 @@ def test_a_log_may_have_nuls() -> None:
     ],
 )
 def test_a_declared_charset_means_what_browsers_take_it_for(declared: str | None, codec: str, text: str) -> None:
-    """What is valid UTF-8 is that; what is declared badly or not at all is found by its letters."""
+    """Valid UTF-8 is UTF-8; if the declaration is wrong or absent, the letters decide."""
     assert decoded(text.encode(codec), declared) == text
 
 
 def test_microsoft_characters_in_japanese_mail() -> None:
-    """ISO-2022-JP and EUC-JP with the rows that NEC added, as most programs write them."""
+    """ISO-2022-JP and EUC-JP are read with NEC's additional rows, which most programs write."""
     assert decoded(b"\x1b$B-!-j\x1b(B and \x1b$B4A;z\x1b(B", "iso-2022-jp") == "①㈱ and 漢字"
     assert decoded(b"\xad\xa1\xad\xea\xb4\xc1\xbb\xfa", "euc-jp") == "①㈱漢字"
     assert text_of(b"\x1b$B4A;z\x1b(B") == "漢字"
 
 
 def test_a_declared_charset_may_have_a_few_bad_bytes() -> None:
-    """Rather than being taken for something else."""
+    """The text is not taken for another charset because of them."""
     assert decoded("Größe und Gewicht, Länge".encode("cp1252") + b"\x81", "windows-1252").endswith("Länge\ufffd")
     assert (
         decoded("房屋租赁合同承租人应当按照".encode("gb18030") + b"\xff", "gb2312")
@@ -103,24 +103,24 @@ def test_a_declared_charset_may_have_a_few_bad_bytes() -> None:
     "text",
     ["It’s the tenant’s – “own” – risk.", "£1,250 or € 9", "25 °C ± 2", "© 2024 Example", "a café", "§ 5", "½ cup"],
 )
-def test_english_with_a_sign_or_two_is_no_riddle(text: str) -> None:
-    """Quotes, dashes, pounds, degrees in Windows-1252."""
+def test_english_with_a_few_special_characters_is_read(text: str) -> None:
+    """Quotes, dashes, pound and degree signs in Windows-1252 are recognised."""
     assert text_of(text.encode("cp1252")) == text
 
 
 def test_two_likely_encodings_are_both_named() -> None:
-    """The letters do not tell, so nobody guesses."""
+    """The letters do not decide, so neither is guessed."""
     with pytest.raises(JobError, match=r"may be \S+ or \S+, which disagree about it: save it as UTF-8"):
         text_of("Der Mieter verpflichtet sich, die Räume".encode("cp850"))
 
 
-def test_surrogates_written_one_by_one_are_the_character() -> None:
-    """As Java and old databases write them into UTF-8."""
+def test_separately_encoded_surrogates_are_one_character() -> None:
+    """Java and old databases write them into UTF-8 like this."""
     assert text_of(b"smile \xed\xa0\xbd\xed\xb8\x80 \xc3\xa4") == "smile \U0001f600 ä"
 
 
-def test_a_mark_before_a_pdf_is_no_text() -> None:
-    """Whoever put it there, the rest is what it is."""
+def test_a_byte_order_mark_does_not_make_a_pdf_text() -> None:
+    """The rest of the file decides the type."""
     body = (CASES / "bomfirst.pdf").read_bytes()
     from backburner.documents.plain_text import plain_text  # noqa: PLC0415
     from backburner.extraction.formats import Format, packed_format  # noqa: PLC0415
@@ -130,25 +130,25 @@ def test_a_mark_before_a_pdf_is_no_text() -> None:
 
 
 @pytest.mark.parametrize("codec", ["cp1251", "koi8-r"])
-def test_capitals_are_no_small_letters(codec: str) -> None:
-    """KOI8 and Windows have them swapped: a heading in capitals is refused rather than taken for nonsense."""
+def test_capitals_are_not_read_as_lower_case(codec: str) -> None:
+    """KOI8 and Windows-1251 swap them: a heading in capitals is refused rather than misread."""
     with pytest.raises(JobError, match="may be"):
         text_of("ДОГОВОР АРЕНДЫ НЕЖИЛОГО ПОМЕЩЕНИЯ".encode(codec))
 
 
 def test_two_encodings_in_one_text_are_refused() -> None:
-    """As logs have them that two programs write."""
+    """Logs written by two programs look like this."""
     with pytest.raises(JobError, match="two encodings"):
         text_of("строка одна\n".encode() * 20 + "строка два\n".encode("cp1251") * 20)
 
 
-def test_control_characters_say_nothing_of_letters() -> None:
-    """The end mark of DOS, colours of a terminal."""
+def test_control_characters_do_not_affect_the_encoding() -> None:
+    """DOS's end mark and terminal colours are ignored."""
     assert text_of("Größe über alles, schöne Grüße".encode("cp1252") + b"\x1a").startswith("Größe über alles")
 
 
 @pytest.mark.parametrize("body", [bytes(range(128, 256)), bytes(range(32, 256)) * 3], ids=["high", "all"])
-def test_a_table_of_characters_is_no_text(body: bytes) -> None:
-    """No alphabet has so many letters: it would be read as that of DOS, frames and all."""
+def test_a_table_of_characters_is_not_text(body: bytes) -> None:
+    """No alphabet has so many letters: it would be read in a DOS code page, with its box-drawing characters."""
     with pytest.raises(JobError, match="save it as UTF-8"):
         read(body, "a.txt")

@@ -1,4 +1,4 @@
-"""The child is bounded, sees nothing of its parent's secrets, and takes nobody along."""
+"""The child is bounded, sees none of its parent's secrets, and leaves nothing running."""
 
 import asyncio
 import json
@@ -27,42 +27,42 @@ SECRETS = {"AWS_SECRET_ACCESS_KEY": "secret-1", "AWS_SESSION_TOKEN": "secret-2",
 
 
 class Program:
-    """Another program in the child's place. A pipe tells what it writes to `told`, and when it and its own are gone."""
+    """Another program in the child's place. A pipe delivers what it writes to `output`, and then closes."""
 
     def __init__(self, folder: Path) -> None:
-        self._pipe = folder / "told"
+        self._pipe = folder / "output"
         self._package = folder / "backburner" / "extraction"
         self._package.mkdir(parents=True)
         (self._package.parent / "__init__.py").touch()
         (self._package / "__init__.py").touch()
         os.mkfifo(self._pipe)
-        self._told = os.open(self._pipe, os.O_RDONLY | os.O_NONBLOCK)
+        self._output = os.open(self._pipe, os.O_RDONLY | os.O_NONBLOCK)
 
     def __call__(self, code: str) -> None:
-        """Put it there."""
-        (self._package / "__main__.py").write_text(f"told = open({str(self._pipe)!r}, 'wb', 0)\n{code}")
+        """Install a program with this code."""
+        (self._package / "__main__.py").write_text(f"output = open({str(self._pipe)!r}, 'wb', 0)\n{code}")
 
-    def told(self) -> bytes | None:
-        """What it has written; None if it lives and has written nothing, empty if nobody lives who could."""
+    def output(self) -> bytes | None:
+        """What it has written; None if it is alive and has written nothing, empty if no process is left to write."""
         with suppress(BlockingIOError):
-            return os.read(self._told, 1000)
+            return os.read(self._output, 1000)
         return None
 
     def is_gone(self) -> bool:
-        """Whether it has ended, and whatever it has started: at most in half a minute."""
+        """Whether it and everything it started has ended, within half a minute."""
         end_s = time.monotonic() + 30
-        while (told := self.told()) != b"" and time.monotonic() < end_s:
+        while (output := self.output()) != b"" and time.monotonic() < end_s:
             time.sleep(0.01)
-        return told == b""
+        return output == b""
 
     def close(self) -> None:
         """Close the pipe."""
-        os.close(self._told)
+        os.close(self._output)
 
 
 @pytest.fixture
 def program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Program]:
-    """Where a test puts the program that it wants in the child's place."""
+    """Replaces the child by a program of the test's choice."""
     made = Program(tmp_path)
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     with closing(made):
@@ -77,10 +77,10 @@ def program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Program
     ],
     ids=["time", "memory"],
 )
-def test_a_child_over_its_bounds_fails_its_document_alone(
+def test_a_child_over_its_bounds_fails_only_its_document(
     program: Program, monkeypatch: pytest.MonkeyPatch, code: str, bounds: dict[str, Any], says: str
 ) -> None:
-    """It is killed, the remedy named, and the next document is read by the same extractor."""
+    """It is killed, the message names the remedy, and the same extractor reads the next document."""
     program(code)
     extractor = ChildExtractor(**bounds)
 
@@ -97,8 +97,8 @@ def test_a_child_over_its_bounds_fails_its_document_alone(
 
 
 @pytest.mark.parametrize("ending", ["SIGSEGV", "SIGBUS"])
-def test_a_child_that_dies_fails_its_document_alone(program: Program, ending: str) -> None:
-    """Whatever it died of is reported."""
+def test_a_child_that_dies_fails_only_its_document(program: Program, ending: str) -> None:
+    """The signal that killed it is reported."""
     program(f"import os, signal; os.kill(os.getpid(), signal.{ending})")
     with pytest.raises(JobError, match=ending) as refused:
         asyncio.run(ChildExtractor().extract(corpus.pdf(), "a.pdf"))
@@ -106,7 +106,7 @@ def test_a_child_that_dies_fails_its_document_alone(program: Program, ending: st
 
 
 @pytest.mark.parametrize("answer", ["", "rubbish\n", '{"size_bytes": 5}\nabc', '{"size_bytes": 3}\nabcdef'])
-def test_an_answer_that_is_none_fails_its_document(program: Program, answer: str) -> None:
+def test_an_invalid_answer_of_a_child_fails_its_document(program: Program, answer: str) -> None:
     """Half a text is never taken for a whole one."""
     program(f"import sys; sys.stdout.write({answer!r})")
     with pytest.raises(JobError) as refused:
@@ -115,7 +115,7 @@ def test_an_answer_that_is_none_fails_its_document(program: Program, answer: str
 
 
 def test_no_credential_reaches_a_child(monkeypatch: pytest.MonkeyPatch, program: Program) -> None:
-    """Its environment and its arguments name no credential, no key, no bucket, no document."""
+    """Its environment and arguments contain no credential, key, bucket or document name."""
     program(
         "import json, os, sys; text = json.dumps([sys.argv, dict(os.environ)])\n"
         'print(json.dumps({"size_bytes": len(text)})); print(text, end="")'
@@ -128,18 +128,18 @@ def test_no_credential_reaches_a_child(monkeypatch: pytest.MonkeyPatch, program:
 
 
 def test_a_cancelled_parent_leaves_no_child(program: Program) -> None:
-    """The child has ended before the cancellation continues; and what it has started ends with it."""
-    program("import os, time; os.fork() or told.write(b'%d\\n' % os.getppid()); time.sleep(600)")
+    """The child and all it started have ended before the cancellation continues."""
+    program("import os, time; os.fork() or output.write(b'%d\\n' % os.getppid()); time.sleep(600)")
 
     async def story() -> int:
         reading = asyncio.create_task(ChildExtractor(limit_s=300.0).extract(corpus.pdf(), "a.pdf"))
-        while not (told := program.told()):
+        while not (output := program.output()):
             assert not reading.done(), reading.result()
             await asyncio.sleep(0.01)
         reading.cancel()
         with pytest.raises(asyncio.CancelledError):
             await reading
-        return int(told)
+        return int(output)
 
     child = asyncio.run(story())
     with pytest.raises(ProcessLookupError):
@@ -148,7 +148,7 @@ def test_a_cancelled_parent_leaves_no_child(program: Program) -> None:
 
 
 def test_children_wait_for_each_other(program: Program, tmp_path: Path) -> None:
-    """No more than one at a time, however many documents come at once."""
+    """Only one child runs at a time, however many documents arrive at once."""
     program(
         f"import os, time; taken = {str(tmp_path / 'taken')!r}; os.mkdir(taken); time.sleep(0.1); os.rmdir(taken)\n"
         "print('{\"size_bytes\": 5}'); print('alone', end='')"
@@ -163,12 +163,12 @@ def test_children_wait_for_each_other(program: Program, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("in_child")
 def test_the_same_document_reads_the_same_every_time(extract: Extract) -> None:
-    """Also at its end: the library's threads outlive the reading, and must not take the answer along."""
+    """The library's threads outlive the reading and must not lose the answer on exit."""
     assert len({extract(corpus.docx(), "a.docx") for _ in range(depth(5, 20))}) == 1
 
 
 def test_the_event_loop_keeps_running_while_a_long_text_is_cut() -> None:
-    """Five million characters, in a few seconds and another thread."""
+    """Five million characters are cut within a few seconds, in another thread."""
     text = "Ein Satz mit fünf Wörtern. " * 185_000
 
     async def story() -> float:
@@ -184,7 +184,7 @@ def test_the_event_loop_keeps_running_while_a_long_text_is_cut() -> None:
 
 
 def test_plain_text_starts_no_child(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Most documents are text: they cost a decoding."""
+    """Most documents are text, and decoding one is cheap."""
 
     async def never(*_: object, **__: object) -> None:
         raise AssertionError
@@ -194,7 +194,7 @@ def test_plain_text_starts_no_child(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_parent_never_loads_the_libraries() -> None:
-    """They cost a quarter of a second and 40 MB, and meet hostile files: only a child imports them."""
+    """They cost a quarter of a second and 40 MB, and read hostile files: only a child imports them."""
     probe = (
         "import sys, backburner.adapters.connect, backburner.extraction.child;"
         "print([name for name in ('lxml', 'chardet', 'pypdfium2_raw') if name in sys.modules])"

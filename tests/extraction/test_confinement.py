@@ -1,4 +1,4 @@
-"""What a document could do that took over its reader: next to nothing, wherever the kernel has the doors to close."""
+"""A document that took over its reader could do next to nothing, where the kernel supports confinement."""
 
 import json
 import os
@@ -48,7 +48,7 @@ FILES = ("environment", "memory", "file", "write")
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What a confined process could still do."""
+    """What a confined process can still do."""
     secret = tmp_path_factory.mktemp("elsewhere") / "secret"
     secret.write_text("key")
     command = [sys.executable, "-P", "-c", ATTEMPTS, str(os.getpid()), str(secret)]
@@ -58,15 +58,15 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("attempt", CALLS)
-def test_no_network_and_no_other_process(found: dict[str, str], attempt: str) -> None:
-    """Refused by the kernel, whoever asks."""
+def test_network_and_other_processes_are_out_of_reach(found: dict[str, str], attempt: str) -> None:
+    """The kernel refuses the calls."""
     assert "seccomp" in found["closed"]
     assert found[attempt] == "PermissionError"
 
 
 @pytest.mark.parametrize("attempt", FILES)
-def test_no_file_but_pythons_own(found: dict[str, str], attempt: str) -> None:
-    """Not even root's child reads its parent's environment."""
+def test_only_pythons_own_files_can_be_read(found: dict[str, str], attempt: str) -> None:
+    """Not even a child that runs as root can read its parent's environment."""
     if "landlock" not in found["closed"]:
         pytest.skip("this kernel has no Landlock (Linux 5.13)")
     assert found[attempt] == "PermissionError"
@@ -79,7 +79,7 @@ def test_what_readers_need_works(found: dict[str, str], attempt: str) -> None:
 
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
 def test_every_jump_of_the_filter_lands_in_it(machine: str) -> None:
-    """The kernel would refuse the program as a whole, and the door would stay open."""
+    """Otherwise the kernel would reject the whole filter, and nothing would be blocked."""
     program = confinement._program(machine)
     for place, (_, if_true, if_false, _) in enumerate(program):
         assert place + 1 + max(if_true, if_false) < len(program) or place == len(program) - 1
@@ -87,18 +87,18 @@ def test_every_jump_of_the_filter_lands_in_it(machine: str) -> None:
 
 
 def test_an_unknown_processor_gets_no_filter(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its calls have other numbers: a wrong filter would be worse than none."""
+    """Its system calls have other numbers: a wrong filter would be worse than none."""
     monkeypatch.setattr(platform, "machine", lambda: "riscv64")
     assert confinement._filter_calls() is False
 
 
-def test_elsewhere_than_on_linux_nothing_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_confined_outside_linux(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     assert confine() == ()
 
 
-def test_the_parent_hides_from_others_of_its_user() -> None:
-    """Its environment has the key in it; /proc of a process that is not dumpable belongs to root."""
+def test_the_parent_is_hidden_from_other_processes_of_its_user() -> None:
+    """Its environment contains the key; the /proc entry of a non-dumpable process belongs to root."""
     probe = (
         "import ctypes\nfrom backburner.adapters.extraction import hide_from_others\n"
         "ask = lambda: ctypes.CDLL(None).prctl(3, 0, 0, 0, 0)\n"

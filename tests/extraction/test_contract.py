@@ -1,4 +1,4 @@
-"""What every `Extractor` promises, so that the fake of the other tests stays honest."""
+"""What every `Extractor` promises, so that the fake used by other tests stays true to it."""
 
 import asyncio
 
@@ -13,12 +13,12 @@ from support.fakes import FakeExtractor
 
 @pytest.fixture(params=[ChildExtractor, FakeExtractor], ids=["child", "fake"])
 def extractor(request: pytest.FixtureRequest) -> Extractor:
-    """One of both."""
+    """The real one or the fake."""
     return request.param()
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
-def test_unicode_comes_out_verbatim(extractor: Extractor, encoding: str) -> None:
+def test_unicode_is_kept_verbatim(extractor: Extractor, encoding: str) -> None:
     text = "# ёж\r\n\r\n a < b & c\t\n"
     assert asyncio.run(extractor.extract(text.encode(encoding), "inbox/a.txt")).text == text
 
@@ -26,13 +26,13 @@ def test_unicode_comes_out_verbatim(extractor: Extractor, encoding: str) -> None
 @pytest.mark.parametrize(
     ("body", "reason"), [(b" \n", Reason.EMPTY_DOCUMENT), (b"\x89PNG\r\n\x1a\n\x00", Reason.UNSUPPORTED_TYPE)]
 )
-def test_what_is_no_text_is_refused(extractor: Extractor, body: bytes, reason: Reason) -> None:
+def test_a_document_that_is_not_text_is_refused(extractor: Extractor, body: bytes, reason: Reason) -> None:
     with pytest.raises(JobError) as refused:
         asyncio.run(extractor.extract(body, "inbox/a.txt"))
     assert refused.value.reason is reason
 
 
-def test_a_cut_text_is_whole(extractor: Extractor) -> None:
+def test_the_chunks_of_a_text_make_up_the_whole_text(extractor: Extractor) -> None:
     text = "One two three. Four five six. Seven eight nine.\n\n" * 20
     spans = asyncio.run(extractor.cut(text, 100, 20))
     assert "".join(text[span.own : span.last] for span in spans) == text

@@ -1,4 +1,4 @@
-"""`make documents-check`: what differs from every other reader is found, whether or not we said so."""
+"""`make documents-check` finds what differs from every other reader, whether or not we noted it."""
 
 import json
 import os
@@ -30,16 +30,16 @@ CASES = Path(__file__).parent / "cases"
     ],
 )
 def test_words_and_their_order_are_compared(ours: str, theirs: str, found: float, in_order: float) -> None:
-    """Whatever the punctuation, the capitals and the ligatures."""
+    """Punctuation, capitals and ligatures make no difference."""
     agreement = compare(ours, theirs)
     assert (agreement.found, agreement.in_order) == (found, in_order)
     assert agreement.holds is (found == in_order == 1.0)
 
 
 def test_a_folder_is_read_and_reported_by_kind(tmp_path: Path) -> None:
-    """Every file has a verdict; a refusal names its reason; nothing is written but what is asked for.
+    """Every file has a verdict, a refusal names its reason, and only the requested files are written.
 
-    The quick run asks only the readers that are written in Python: LibreOffice takes seconds for a file.
+    The quick run uses only the readers written in Python: LibreOffice takes seconds for a file.
     """
     folder = tmp_path / "archive"
     folder.mkdir()
@@ -60,7 +60,7 @@ def test_a_folder_is_read_and_reported_by_kind(tmp_path: Path) -> None:
 
 
 def test_an_empty_folder_is_reported(tmp_path: Path) -> None:
-    """Rather than a table of nothing."""
+    """An empty table would tell nothing."""
     command = [sys.executable, ROOT / "benchmarks/documents_check.py", tmp_path]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2

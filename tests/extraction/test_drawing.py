@@ -1,4 +1,4 @@
-"""Charts and SmartArt: what they say comes out of the values that they carry along."""
+"""Charts and SmartArt are read from the values stored with them."""
 
 from lxml import etree
 
@@ -27,7 +27,7 @@ def _cache(kind: str, *points: str, code: str = "") -> str:
 
 
 def test_series_share_a_table_and_titles_stand_above() -> None:
-    """A column for each series; binary fractions are rounded, percent and dates shown as the format shows them."""
+    """Each series is a column; floating-point noise is removed; percents and dates appear as their format shows."""
     days = f"<c:cat>{_cache('num', '45761', '45762', code='d.m.yyyy')}</c:cat>"
     tons, share = _cache("num", "0.30000000000000004", "7"), _cache("num", "0.255", code="0.0%")
     one = f"<c:ser><c:tx>{_cache('str', 'Tons')}</c:tx>{days}<c:val>{tons}</c:val></c:ser>"
@@ -42,8 +42,8 @@ def test_series_share_a_table_and_titles_stand_above() -> None:
     )
 
 
-def test_points_of_their_own_have_tables_of_their_own() -> None:
-    """Scatter and bubble charts."""
+def test_series_with_separate_points_have_separate_tables() -> None:
+    """Scatter and bubble charts have such series."""
     series = "".join(
         f"<c:ser><c:tx><c:v>{name}</c:v></c:tx><c:xVal>{_cache('num', x)}</c:xVal><c:yVal>{_cache('num', '2')}</c:yVal>"
         f"<c:bubbleSize><c:numLit><c:pt idx='0'><c:v>9</c:v></c:pt></c:numLit></c:bubbleSize></c:ser>"
@@ -55,7 +55,7 @@ def test_points_of_their_own_have_tables_of_their_own() -> None:
 
 
 def test_categories_of_several_levels_are_joined() -> None:
-    """The outer one holds for all that are below it; gaps stay gaps."""
+    """An outer category applies to all below it; gaps stay gaps."""
     inner = "".join(f'<c:pt idx="{place}"><c:v>Q{place}</c:v></c:pt>' for place in range(3))
     outer = '<c:pt idx="0"><c:v>2024</c:v></c:pt><c:pt idx="2"><c:v>2025</c:v></c:pt>'
     levels = f"<c:lvl>{inner}</c:lvl><c:lvl>{outer}</c:lvl>"
@@ -66,7 +66,7 @@ def test_categories_of_several_levels_are_joined() -> None:
 
 
 def test_newer_kinds_of_charts_are_read() -> None:
-    """Waterfall, funnel, treemap: another vocabulary, the same text."""
+    """Waterfall, funnel and treemap charts use another vocabulary, but give the same text."""
     data = (
         '<cx:chartData><cx:data id="0"><cx:strDim type="cat"><cx:lvl><cx:pt idx="0">Start</cx:pt>'
         '<cx:pt idx="1">End</cx:pt></cx:lvl></cx:strDim><cx:numDim type="val"><cx:lvl><cx:pt idx="0">10</cx:pt>'
@@ -78,15 +78,15 @@ def test_newer_kinds_of_charts_are_read() -> None:
     assert text == "Chart: Cash\n\n|  | Flow |\n| --- | --- |\n| Start | 10 |\n| End | -3 |"
 
 
-def test_a_chart_without_values_says_nothing_and_absurd_indexes_cost_nothing() -> None:
-    """Its reader has to say that it is there."""
+def test_a_chart_without_values_is_empty_and_absurd_indexes_cost_nothing() -> None:
+    """The caller has to note that the chart exists."""
     assert _chart("<c:chart><c:plotArea/></c:chart>") == ""
     far = '<c:ser><c:val><c:numLit><c:pt idx="99999999999"><c:v>1</c:v></c:pt></c:numLit></c:val></c:ser>'
     assert _chart(far) == ""
 
 
 def test_smartart_is_a_nested_list() -> None:
-    """In the order of its connections, each text once, even where they go round in a ring."""
+    """It follows the connections, with each text once, even if they form a cycle."""
     points = "".join(
         f'<dgm:pt modelId="{name}" {kind}><dgm:t><a:p><a:r><a:t>{text}</a:t></a:r></a:p></dgm:t></dgm:pt>'
         for name, kind, text in (

@@ -1,4 +1,4 @@
-"""Text in the encodings that are promised, short and long."""
+"""Text in the promised encodings, short and long."""
 
 # ruff: noqa: RUF001 - the letters are Cyrillic on purpose
 
@@ -25,7 +25,7 @@ CASES = [
 @pytest.mark.parametrize("times", [1, 500])
 @pytest.mark.parametrize(("text", "encoding"), CASES)
 def test_the_encoding_is_found(extract: Extract, text: str, encoding: str, times: int) -> None:
-    """Without a mark too; the text comes out to the letter."""
+    """It is found without a byte order mark too, and every letter is right."""
     assert extract((text * times).encode(encoding), "a.txt") == text * times
 
 
@@ -40,7 +40,7 @@ def test_a_short_table_is_enough(extract: Extract, encoding: str) -> None:
     [bytes(Random(1).choices(range(128, 256), k=400)), codecs.BOM_UTF8 + b"\xff\xfe text", codecs.BOM_UTF16_LE + b"a"],
 )
 def test_bytes_that_no_encoding_explains_are_refused(refusal: Refusal, body: bytes) -> None:
-    """Rather than guessed."""
+    """The encoding is not guessed."""
     reason, message = refusal(body, "a.txt")
     assert reason is Reason.UNREADABLE_DOCUMENT
     assert "UTF-8" in message

@@ -1,4 +1,4 @@
-"""The table of encodings: 54 of them, with up to five languages that each can write, at three lengths."""
+"""The encodings table: 54 encodings, each with up to five languages that it can write, at three lengths."""
 
 from collections.abc import Iterator
 from itertools import cycle
@@ -29,12 +29,12 @@ ENCODINGS = {
     "utf-32-le": "ru ja de", "utf-32-be": "ru ja de",
 }  # fmt: skip
 LENGTHS = (60, 400, 4000)
-"""Some texts of 60 characters are refused, since two readings are likely; nearly none of 400 and more may be."""
+"""Some texts of 60 characters are refused because two readings are likely; none of 400 and more may be."""
 MAX_REFUSED = {60: 9, 400: 0, 4000: 0}
 
 
 def passage(language: str, characters: int) -> str:
-    """As much of a language's text as is asked for; the sentences of a long one come in turn, each time another way."""
+    """The requested amount of a language's text; a long one repeats the sentences in varying order."""
     text = TEXTS[language]
     sentences = [sentence for sentence in text.replace("。", "。\0").replace(". ", ". \0").split("\0") if sentence]
     long = "".join(sentences[(7 * place) % len(sentences)] for place, _ in zip(range(500), cycle("x"), strict=False))
@@ -42,7 +42,7 @@ def passage(language: str, characters: int) -> str:
 
 
 def cases() -> Iterator[tuple[str, str, int]]:
-    """Every encoding with every language of its, at every length."""
+    """Every encoding with each of its languages, at every length."""
     for encoding, languages in ENCODINGS.items():
         for language in languages.split():
             for length in LENGTHS:
@@ -50,7 +50,7 @@ def cases() -> Iterator[tuple[str, str, int]]:
 
 
 def verdict(encoding: str, language: str, length: int) -> str:
-    """What becomes of a text: right, refused or wrong."""
+    """The outcome for a text: right, refused or wrong."""
     text = passage(language, length)
     try:
         found = text_of(text.encode(encoding))
@@ -61,7 +61,7 @@ def verdict(encoding: str, language: str, length: int) -> str:
 
 @pytest.mark.parametrize("length", LENGTHS)
 def test_every_encoding_is_found_or_refused(length: int) -> None:
-    """Never is one silently taken for another."""
+    """None is ever silently taken for another."""
     asked = [case for case in cases() if case[2] == length]
     found = {case: verdict(*case) for case in (thinned(asked, one_in=8, kind=itemgetter(0)) if length > 400 else asked)}
     assert not [case for case, was in found.items() if was not in ("right", "refused")]

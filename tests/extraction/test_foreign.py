@@ -1,4 +1,4 @@
-"""What is not read is called by its name, with what to do about it."""
+"""An unsupported file is called by its name, with what to do about it."""
 
 import io
 import struct
@@ -60,7 +60,7 @@ PACKED = {
 
 
 def refusal(body: bytes) -> str:
-    """With which words a file is refused as one of a kind that is not read."""
+    """The message with which an unsupported file is refused."""
     with pytest.raises(JobError) as refused:
         read(body, "a")
     assert refused.value.reason is Reason.UNSUPPORTED_TYPE
@@ -68,37 +68,37 @@ def refusal(body: bytes) -> str:
 
 
 @pytest.mark.parametrize("name", BINARY)
-def test_binary_files_are_known_by_their_marks(name: str) -> None:
-    """Each says what it is and what to do."""
-    mark, said = BINARY[name]
-    with pytest.raises(JobError, match=said) as refused:
+def test_binary_files_are_recognised_by_their_signatures(name: str) -> None:
+    """The message names the format and the remedy."""
+    mark, message = BINARY[name]
+    with pytest.raises(JobError, match=message) as refused:
         read(mark + bytes(600), "a")
     assert refused.value.reason is Reason.UNSUPPORTED_TYPE
     assert "supported formats: text" in str(refused.value)
 
 
 @pytest.mark.parametrize("name", WRITTEN)
-def test_what_is_written_but_no_text_for_people_is_refused(name: str) -> None:
-    """The function does not take it for plain text, and the child says what it is."""
-    written, said = WRITTEN[name]
+def test_machine_readable_text_formats_are_refused(name: str) -> None:
+    """The function does not take one for plain text, and the child names its format."""
+    written, message = WRITTEN[name]
     assert plain_text(written.encode(), name) is None
-    with pytest.raises(JobError, match=said):
+    with pytest.raises(JobError, match=message):
         read(written.encode(), name)
 
 
 @pytest.mark.parametrize("name", PACKED)
-def test_archives_are_known_by_their_files(name: str) -> None:
-    """What no reader is for says how it can be read."""
-    files, said = PACKED[name]
+def test_archives_are_recognised_by_their_files(name: str) -> None:
+    """If there is no reader, the message says how the content can be read."""
+    files, message = PACKED[name]
     with zipfile.ZipFile(out := io.BytesIO(), "w") as archive:
         for file in files:
             archive.writestr(file, b"")
-    with pytest.raises(JobError, match=said):
+    with pytest.raises(JobError, match=message):
         read(out.getvalue(), "a")
 
 
-def test_kindle_books_are_distinguished_by_their_licence() -> None:
-    """Those without one can be converted."""
+def test_kindle_books_are_distinguished_by_drm() -> None:
+    """Those without DRM can be converted."""
     head = b"title".ljust(60, b"\0") + b"BOOKMOBI" + bytes(10) + struct.pack(">I", 100)
     body = head.ljust(100, b"\0")
     assert "convert it to EPUB" in refusal(body + b"\x00\x02" + bytes(100))
@@ -106,9 +106,11 @@ def test_kindle_books_are_distinguished_by_their_licence() -> None:
 
 
 def test_old_containers_are_distinguished_by_their_streams() -> None:
-    """What is neither of Word nor of PowerPoint."""
-    said = {name: foreign_compound({name, "x"}) for name in ("VisioDocument", "Quill", "MatOST", "BodyText", "Other")}
-    assert [what.partition(":")[0] for what in said.values()] == [
+    """Containers of neither Word nor PowerPoint are named."""
+    containers = {
+        name: foreign_compound({name, "x"}) for name in ("VisioDocument", "Quill", "MatOST", "BodyText", "Other")
+    }
+    assert [what.partition(":")[0] for what in containers.values()] == [
         "a Visio drawing (VSD)", "a Publisher document", "a Works document", "a Hangul document (HWP)",
         "an old Office document of an unknown kind",
     ]  # fmt: skip
@@ -125,6 +127,6 @@ def test_old_containers_are_distinguished_by_their_streams() -> None:
         "-----BEGIN of it",
     ],
 )
-def test_texts_that_begin_like_a_mark_are_texts(text: str) -> None:
-    """Letters are marks only where bytes follow that no text has."""
+def test_texts_that_begin_like_a_signature_are_texts(text: str) -> None:
+    """Letters count as a signature only if non-text bytes follow."""
     assert read(text.encode(), "a").text == text

@@ -21,17 +21,17 @@ SHEET = (
 
 
 def word(inside: str) -> bytes:
-    """A Word file with this in its body."""
+    """A Word file with this body."""
     return corpus.repacked(corpus.docx(), "word/document.xml", (DOCUMENT_XML % inside).encode())
 
 
 def paragraphs(times: int) -> bytes:
-    """A Word file that says the same very often."""
+    """A Word file that repeats one paragraph very often."""
     return word("<w:p><w:r><w:t>all work and no play</w:t></w:r></w:p>" * times)
 
 
 def laughs() -> bytes:
-    """Entities of entities."""
+    """Nested entities ("billion laughs"), which expand without bound."""
     entities = '<!ENTITY a0 "lol">' + "".join(
         f'<!ENTITY a{level} "{f"&a{level - 1};" * 10}">' for level in range(1, 10)
     )
@@ -40,14 +40,14 @@ def laughs() -> bytes:
 
 
 def cells(times: int) -> bytes:
-    """A workbook of very many cells in one row, which has to be read as a whole; they do not shrink like a bomb's."""
+    """A workbook with very many cells in one row, which must be read as a whole; unlike a bomb, it compresses badly."""
     some = "".join(f"<c><v>{number}</v></c>" for number in range(10_000, 20_000))
     inside = f"<row>{some * (times // 10_000)}</row>"
     return corpus.repacked(corpus.xlsx(), "xl/worksheets/sheet1.xml", (SHEET % inside).encode())
 
 
 def encrypted_office() -> bytes:
-    """As Office writes it: an old container around the encrypted file."""
+    """An encrypted Office file: an old container around the encrypted content."""
     return b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(1000) + "EncryptedPackage".encode("utf-16-le") + bytes(3000)
 
 
@@ -75,12 +75,12 @@ REFUSED = {
 
 
 FOR_A_CHILD = ("truncated.pdf", "bomb.docx", "bomb.xlsx", "zeros", "nested.docx")
-"""What could take along whoever reads it. The quick run reads the others here."""
+"""Files that could kill the process that reads them. The quick run reads the others in this process."""
 
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_file_that_cannot_be_read_says_why(request: pytest.FixtureRequest, refusal: Refusal, name: str) -> None:
-    """With the reason of the contract and a remedy, within bounds."""
+    """It is refused within bounds, with the contract's reason and a remedy."""
     if name in FOR_A_CHILD:
         request.getfixturevalue("in_child")
     make, reason, says = REFUSED[name]
@@ -93,15 +93,15 @@ def test_a_file_that_cannot_be_read_says_why(request: pytest.FixtureRequest, ref
 
 
 @pytest.mark.usefixtures("in_child")
-def test_entities_of_entities_are_not_followed(refusal: Refusal) -> None:
-    """A document that declares any is refused before anything of it is read."""
+def test_nested_entities_are_not_expanded(refusal: Refusal) -> None:
+    """A document that declares any is refused before any of it is read."""
     reason, message = refusal(laughs(), "a.docx")
     assert reason is Reason.UNREADABLE_DOCUMENT
     assert "entities" in message
 
 
 @pytest.mark.usefixtures("in_child")
-def test_tags_in_tags_without_end_take_nobody_along(refusal: Refusal, extract: Extract) -> None:
+def test_endlessly_nested_tags_affect_no_other_document(refusal: Refusal, extract: Extract) -> None:
     """Whatever becomes of the page itself, the next document is read."""
     begun = time.monotonic()
     assert refusal(b"<html><body>" + b"<div>" * 200_000 + b"deep", "a.html")[1]

@@ -1,4 +1,4 @@
-"""What cannot be read in a document is reported: in its run record, and at its place in the text."""
+"""What cannot be read is reported in the run record, and at its place in the text."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from . import losses
 
 @pytest.mark.parametrize("name", losses.LOSSES)
 def test_a_loss_is_reported_in_the_notes_and_in_the_text(name: str) -> None:
-    """And the rest is read."""
+    """The rest of the document is read."""
     make, says = losses.LOSSES[name]
     extracted = read(make(), name)
     assert any(says in note for note in extracted.notes), extracted.notes

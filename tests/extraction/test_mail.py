@@ -1,4 +1,4 @@
-"""Mails as programs really write them: nothing in them is lost, and what cannot be read is named with the reason."""
+"""Real-world mails: nothing in them is lost, and what cannot be read is named with the reason."""
 
 # ruff: noqa: RUF001 - the letters are of other alphabets on purpose
 
@@ -136,8 +136,8 @@ TREES = {
 
 
 @pytest.mark.parametrize("name", TREES)
-def test_everything_is_read_wherever_it_hangs(name: str) -> None:
-    """Each thing once, in order."""
+def test_everything_is_read_wherever_it_is_in_the_tree(name: str) -> None:
+    """Each item appears once, in order."""
     tree, wanted = TREES[name]
     text = opened(tree).text
     places = [text.find(one) for one in wanted]
@@ -184,8 +184,8 @@ CHOICES = [
 
 
 @pytest.mark.parametrize(("plain", "page", "wanted"), [case[1:] for case in CHOICES], ids=[case[0] for case in CHOICES])
-def test_the_form_that_holds_the_words_is_shown(plain: str, page: str, wanted: list[str]) -> None:
-    """The plain one as it was sent; the page where it holds more; both where each holds what the other lacks."""
+def test_the_alternative_with_the_content_is_chosen(plain: str, page: str, wanted: list[str]) -> None:
+    """The plain text is shown as sent; the HTML if it has more; both if each has content that the other lacks."""
     entity = many("alternative", part("text/plain; charset=utf-8", plain), part("text/html; charset=utf-8", page))
     text = opened(entity).text
     assert all(one in text for one in wanted), text
@@ -193,8 +193,8 @@ def test_the_form_that_holds_the_words_is_shown(plain: str, page: str, wanted: l
     assert shown[1] == 0
 
 
-def test_one_form_is_enough() -> None:
-    """What both hold is shown once."""
+def test_one_alternative_is_enough() -> None:
+    """What both contain appears once."""
     for _, plain, page, _ in CHOICES[:1] + CHOICES[7:8]:
         text = opened(many("alternative", part("text/plain", plain), part("text/html", page))).text
         assert text.count(plain.split()[1]) == plain.split().count(plain.split()[1])
@@ -222,7 +222,7 @@ CHARSETS = [
 
 @pytest.mark.parametrize(("declared", "text", "codec"), CHARSETS)
 def test_charsets_mean_what_they_mean_to_browsers(declared: str, text: str, codec: str) -> None:
-    """In the text, in a page, in an attachment and in a header; a wrong one is found out where it can be."""
+    """This holds in text, pages, attachments and headers; a wrong charset is detected where possible."""
     raw = text.encode(codec)
     coded = base64.b64encode(raw).decode()
     body = (
@@ -262,28 +262,28 @@ NAMES = [
 
 @pytest.mark.parametrize(("parameter", "name"), NAMES)
 def test_names_of_attachments_are_decoded(parameter: str, name: str) -> None:
-    """RFC 2231, RFC 2047, raw 8-bit, and none of them quite as it should be."""
+    """RFC 2231, RFC 2047 and raw 8-bit names are decoded, even if they deviate from the standard."""
     body = f"--B\r\nContent-Disposition: attachment; {parameter}\r\n\r\nwords\r\n--B--"
     assert read(mail("multipart/mixed; boundary=B", body.encode()), "a.eml").text == f"{HEAD}{named(name, 'words')}\n"
 
 
 def test_a_raw_name_is_in_the_encoding_of_the_mail() -> None:
-    """Eight bits without any word about them."""
+    """It has eight-bit characters and no declaration."""
     text, file = part("text/plain; charset=koi8-r", "вода"), part('text/plain; name="отчёт.txt"', "x")
     body = f"--B\n{text}\n--B\n{file}\n--B--"
     assert named("отчёт.txt", "x") in read(mail("multipart/mixed; boundary=B", body.encode("koi8-r")), "a.eml").text
 
 
 @pytest.mark.parametrize("codec", ["cp1251", "koi8-r", "cp866", "utf-8"])
-def test_raw_headers_are_known_by_the_rest_of_the_mail(codec: str) -> None:
-    """A mail that declares no encoding at all has one for all of it; four letters alone could be anything."""
+def test_raw_headers_are_decoded_like_the_rest_of_the_mail(codec: str) -> None:
+    """A mail without a declared encoding uses one throughout; four letters alone would be ambiguous."""
     text = "Текст письма о договоре аренды помещения, который мы обсуждали вчера."
     raw = f"From: Анна <a@x.org>\r\nSubject: Договор\r\nMIME-Version: 1.0\r\n\r\n{text}\r\n".encode(codec)
     assert read(raw, "a.eml") == Extracted(f"Subject: Договор\nFrom: Анна <a@x.org>\n\n{text}\n")
 
 
-def test_a_saved_page_is_its_text() -> None:
-    """As a mail: styles are nothing to read, and its pictures, which it calls by their address, are one note."""
+def test_a_saved_page_is_read_as_its_text() -> None:
+    """It is a mail whose styles are left out, and whose pictures, referred to by address, make one note."""
     picture = part("image/png", "iVBORw0KGgoAAAAA", "Content-Location: https://x.org/a.png", B64)
     style = part("text/css", "p {}", "Content-Location: https://x.org/a.css")
     found = read(TOP + many("related", PAGE, style, picture).encode(), "a.eml")
@@ -309,7 +309,7 @@ SUBJECTS = [
 
 @pytest.mark.parametrize(("raw", "subject"), SUBJECTS)
 def test_subjects_are_decoded(raw: str, subject: str) -> None:
-    """Words of one encoding together, for letters are split between them."""
+    """Adjacent words in one encoding are decoded together, because a letter may be split between them."""
     assert read(f"Subject: {raw}\r\nFrom: a\r\n\r\nx".encode(), "a.eml").text == f"Subject: {subject}\nFrom: a\n\nx\n"
 
 
@@ -330,7 +330,7 @@ PLAIN_MAIL = (
 @pytest.mark.parametrize("name", ODD)
 @pytest.mark.parametrize("suffix", ["eml", ""])
 def test_lines_before_a_mail_do_not_matter(name: str, suffix: str) -> None:
-    """With and without a name that says that it is one."""
+    """This holds whether or not the file name says that it is a mail."""
     body = ODD[name] + PLAIN_MAIL
     assert plain_text(body, f"a.{suffix}") is None
     assert read(body, f"a.{suffix}").text == f"{HEAD}д\n"
@@ -338,13 +338,13 @@ def test_lines_before_a_mail_do_not_matter(name: str, suffix: str) -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
 def test_a_mail_may_be_saved_as_utf_16(encoding: str) -> None:
-    """With a mark and without."""
+    """It may or may not have a byte order mark."""
     assert read(PLAIN_MAIL.decode().encode(encoding), "a.eml").text == f"{HEAD}д\n"
 
 
 @pytest.mark.parametrize("ends", [b"\n", b"\r", b"\r\r\n"])
 def test_lines_may_end_in_any_way(ends: bytes) -> None:
-    """As Unix and the oldest Macs wrote them."""
+    """Unix and classic Mac line ends are read."""
     assert read(PLAIN_MAIL.replace(b"\r\n", ends), "a.eml").text == f"{HEAD}д\n"
 
 
@@ -361,19 +361,19 @@ def test_lines_may_end_in_any_way(ends: bytes) -> None:
     ],
 )
 def test_odd_headers_are_read(headers: str, text: str) -> None:
-    """And what is no header any more is text."""
+    """What is no longer a header is read as text."""
     assert read(headers.encode(), "a.eml").text == text
 
 
-def test_a_mail_of_apple_is_read_without_its_flags() -> None:
-    """EMLX: a count of bytes before it, a list of properties behind it."""
+def test_an_apple_mail_is_read_without_its_flags() -> None:
+    """EMLX has a byte count before the mail and a property list after it."""
     body = b"%d     \n" % len(PLAIN_MAIL) + PLAIN_MAIL + b'<?xml version="1.0"?><plist><dict/></plist>\n'
     assert plain_text(body, "1.emlx") is None
     assert read(body, "1.emlx").text == f"{HEAD}д\n"
 
 
 def test_flowed_lines_are_joined() -> None:
-    """RFC 3676: by quote depth, with the signature left alone."""
+    """RFC 3676: by quote depth, leaving the signature alone."""
     body = "one \ntwo\n> quoted \n> on\n>> deeper\n stuffed\n-- \nAnna"
     found = read(mail("text/plain; format=flowed", body), "a.eml").text
     assert found == f"{HEAD}one two\n> quoted on\n>> deeper\nstuffed\n-- \nAnna\n"
@@ -381,8 +381,8 @@ def test_flowed_lines_are_joined() -> None:
     assert joined == f"{HEAD}契約書\n"
 
 
-def test_a_quoted_printable_page_says_its_own_charset_in_vain() -> None:
-    """What the mail says of it goes first."""
+def test_the_mails_charset_overrides_that_of_a_page() -> None:
+    """The mail's declaration takes precedence over the page's."""
     page = quopri.encodestring('<meta charset="utf-8"><p>вода</p>'.encode("cp1251")).decode()
     body = mail("text/html; charset=windows-1251", page, "Content-Transfer-Encoding: quoted-printable")
     assert read(body, "a.eml").text == f"{HEAD}вода\n"

@@ -1,4 +1,4 @@
-"""Mails that are damaged, encrypted, or hold what cannot be read say what is missing, and why."""
+"""Mails that are damaged, encrypted or contain unreadable parts say what is missing, and why."""
 
 import base64
 import codecs
@@ -79,7 +79,7 @@ NOTED = [
 
 @pytest.mark.parametrize(("body", "text", "note"), [case[1:] for case in NOTED], ids=[case[0] for case in NOTED])
 def test_missing_content_is_reported_twice(body: bytes, text: str, note: str) -> None:
-    """In a note of the record, and in the same words in brackets in the text, once each."""
+    """A note of the record reports it, and the same words are in brackets in the text."""
     found = read(body, "a.eml")
     assert text in found.text
     assert len(found.notes) == 1
@@ -88,7 +88,7 @@ def test_missing_content_is_reported_twice(body: bytes, text: str, note: str) ->
 
 
 def test_notes_of_an_attachment_name_the_attachment() -> None:
-    """Through as many mails as it is in."""
+    """They name every mail on the way to it."""
     inner = many(
         "mixed", PLAIN, attached("p.png", PICTURE, "image/png\nContent-Transfer-Encoding: base64"), boundary="I"
     )
@@ -97,7 +97,7 @@ def test_notes_of_an_attachment_name_the_attachment() -> None:
 
 
 def test_pictures_in_the_text_are_one_note() -> None:
-    """Logos are referred to by the page; a picture that it does not show is an attachment."""
+    """Logos that the page refers to share it; a picture that the page does not show is an attachment."""
     picture = part("image/png; name={0}.png", PICTURE, "Content-ID: <{0}@x>", "Content-Transfer-Encoding: base64")
     page = part("text/html", '<p>words</p><img src="cid:one@x"><img src="cid:two@x">')
     found = opened(many("related", page, *(picture.format(name) for name in ("one", "two", "other"))))
@@ -118,7 +118,7 @@ def test_a_mail_that_is_encrypted_as_a_whole_is_refused(kind: str) -> None:
 
 
 def test_a_mail_whose_text_cannot_be_read_is_refused() -> None:
-    """A note would leave the headers for the whole; beside an attachment that can be read it is a note."""
+    """With a note, its headers would pass for the whole mail; if an attachment can be read, a note is enough."""
 
     def fails(body: bytes, name: str) -> Extracted:
         if name == "body.html":
@@ -149,8 +149,8 @@ def envelope(content: bytes, *, streamed: bool = False) -> bytes:
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-def test_what_is_signed_is_read(*, streamed: bool) -> None:
-    """An opaque mail, and a file that a signing program wrapped, as bytes or as letters."""
+def test_signed_content_is_read(*, streamed: bool) -> None:
+    """An opaque mail is read, and a file wrapped by a signing program, binary or in base64."""
     mime = envelope(b"Content-Type: text/plain\r\n\r\nsigned words", streamed=streamed)
     kind = "application/pkcs7-mime; smime-type=signed-data; name=smime.p7m"
     found = read(mail(kind, base64.encodebytes(mime), "Content-Transfer-Encoding: base64"), "a.eml")
@@ -164,13 +164,13 @@ def test_what_is_signed_is_read(*, streamed: bool) -> None:
 
 @pytest.mark.parametrize("cut", range(5, 70, 5))
 def test_a_damaged_envelope_is_refused(cut: int) -> None:
-    """Not a traceback."""
+    """It raises no other exception."""
     with pytest.raises(JobError):
         read(envelope(b"contract words")[:cut], "a.p7m")
 
 
-def test_files_between_the_lines_are_attachments() -> None:
-    """Uuencode, in a text and as a transfer encoding; a sentence that begins like it is a sentence."""
+def test_uuencoded_files_are_attachments() -> None:
+    """They may be in a text or a transfer encoding; a sentence that begins like uuencode stays a sentence."""
     lines = codecs.encode(b"uu words", "uu").decode().replace("begin 666 <data>", "begin 644 a.txt")
     found = read(mail("text/plain", f"above\n{lines}below\nbegin 100 words\nend"), "a.eml")
     assert found == Extracted(f"{HEAD}above\n\n{named('a.txt', 'uu words')}\n\nbelow\nbegin 100 words\nend\n")
@@ -178,8 +178,8 @@ def test_files_between_the_lines_are_attachments() -> None:
     assert read(whole, "a.eml") == Extracted(f"{HEAD}{named('a.txt', 'uu words')}\n")
 
 
-def test_nesting_is_bounded_and_said() -> None:
-    """A hostile mail of many levels fails by a note, a thousand of them take no time."""
+def test_nesting_is_bounded_and_noted() -> None:
+    """Beyond the bound a note replaces the content, and a thousand levels take no time."""
     tree = PLAIN
     for level in range(1000):
         tree = many("mixed", tree, attached(f"{level}.txt"), boundary=f"L{level}-")

@@ -1,4 +1,4 @@
-"""Any tree of parts, however it is nested, encoded and named: nothing in it is lost in silence.
+"""However a mail's parts are nested, encoded and named, nothing in it is lost silently.
 
 The trees are made and walked by the standard library, and read by our own reader.
 """
@@ -23,19 +23,19 @@ CYRILLIC = "\u0432\u043e\u0434\u0430"
 
 
 class Numbers:
-    """Words that are nowhere else."""
+    """Words that each occur only once."""
 
     def __init__(self) -> None:
         self.last = 0
 
     def word(self) -> str:
-        """The next one."""
+        """The next word."""
         self.last += 1
         return f"word{self.last}x"
 
 
 def leaf(draw: st.DrawFn, numbers: Numbers) -> EmailMessage:
-    """A text, a page, a file that can be read, or a picture, with a word planted in it or in its name."""
+    """A text, a page, a readable file, or a picture, with a word planted in it or in its name."""
     part, word, encoding = EmailMessage(), numbers.word(), draw(st.sampled_from(ENCODINGS))
     match draw(st.sampled_from(["plain", "page", "file", "picture", "unnamed"])):
         case "plain":
@@ -78,7 +78,7 @@ def mails(draw: st.DrawFn) -> bytes:
 
 
 def words_of(part: Message, *, is_choice: bool = False) -> list[str]:
-    """What the standard library's own walk finds: words, and names of files, though not in what has a better form."""
+    """What the standard library's own walk finds: words and file names, except text that has a better alternative."""
     if part.get_content_type() == "message/rfc822":
         inner = part.get_payload(0)
         return [str(inner["Subject"]), *words_of(inner)]
@@ -97,7 +97,7 @@ def words_of(part: Message, *, is_choice: bool = False) -> list[str]:
 @settings(max_examples=40, deadline=None)
 @given(mails())
 def test_every_word_and_every_name_is_in_the_text(body: bytes) -> None:
-    """And each file that cannot be read is in the notes, in the words that are in the text."""
+    """Each file that cannot be read is also in the notes, with the words that are in the text."""
     found = read_message(body, plain)
     for word in words_of(message_from_bytes(body, EmailMessage, policy=policy.default)):
         assert word in found.text
@@ -106,7 +106,7 @@ def test_every_word_and_every_name_is_in_the_text(body: bytes) -> None:
 
 
 def plain(body: bytes, name: str) -> Extracted:
-    """What a page or a file says, without the dear reader of pages."""
+    """The text of a page or a file, without the slow page reader."""
     if name == "body.html":
         return Extracted(body.decode("utf-8-sig").replace("<p>", "").replace("</p>", ""))
     return read(body, name)
@@ -115,21 +115,21 @@ def plain(body: bytes, name: str) -> Extracted:
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.text("ab >\nFrom:é", max_size=40), min_size=2, max_size=5))
 def test_a_mailbox_gives_back_the_mails_that_were_put_in(bodies: list[str]) -> None:
-    """With the lines that begin like a mail's first, which were quoted, as they were."""
+    """Quoted lines that look like the start of a mail are restored."""
     written = [b"From: a@x.org\n\n" + body.encode() for body in bodies]
     box = b"".join(b"From a@x.org Tue Mar  5 10:00:00 2024\n" + quoted(mail) + b"\n\n" for mail in written)
     assert [mail.rstrip(b"\n") for mail in messages(box)] == [mail.rstrip(b"\n") for mail in written]
 
 
 def quoted(mail: bytes) -> bytes:
-    """As programs that keep every quotation (mboxrd) write it."""
+    """The mail as mboxrd programs write it, which keep every level of quoting."""
     head, _, body = mail.partition(b"\n\n")
     lines = [b">" + line if line.lstrip(b">").startswith(b"From ") else line for line in body.split(b"\n")]
     return head + b"\n\n" + b"\n".join(lines)
 
 
-def test_an_unquoted_line_is_no_new_mail() -> None:
-    """Where the mail says its length (mboxcl2), and where no header follows."""
+def test_an_unquoted_from_line_does_not_start_a_mail() -> None:
+    """It does not if the mail declares its length (mboxcl2), or if no header follows."""
     inside = "From b@x.org Tue Mar  5 11:00:00 2024\nFrom: b@x.org\n\nnot a mail\n"
     first = f"From: a@x.org\nContent-Length: {len(inside)}\n\n{inside}"
     begin, last = "From a@x.org Tue Mar  5 10:00:00 2024\n", "From: c@x.org\n\nlast\n"
@@ -146,13 +146,13 @@ def test_an_unquoted_line_is_no_new_mail() -> None:
 )
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_mailboxes_of_many_programs_are_recognised(line: str, end: str) -> None:
-    """Thunderbird, Gmail, and one that knows no hours."""
+    """Thunderbird's, Gmail's, and one whose dates have no time."""
     box = f"{line}\nX-Status: 1\nFrom: a\n\nfirst\n\n{line}\nReceived: x\nFrom: b\n\nsecond\n".replace("\n", end)
     assert read(box.encode(), "a.mbox").text == "# Mail 1\n\nFrom: a\n\nfirst\n\n# Mail 2\n\nFrom: b\n\nsecond\n"
 
 
 def test_a_text_that_begins_like_a_mailbox_is_text() -> None:
-    """A sentence, a log, a file that its name says is text."""
+    """A sentence, a log, and a file with the name of a text stay text."""
     for text in ("From here on: it rained.\nAll day.\n", "From 10:00 it rained.\nNote: all day.\n"):
         assert read(text.encode(), "a").text == text
     box = "From a@x.org Tue Mar  5 10:00:00 2024\nFrom: a@x.org\n\nx\n"

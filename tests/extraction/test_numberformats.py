@@ -1,4 +1,4 @@
-"""What a cell shows of a number: its format's dates, percents, signs and words, and every digit it has."""
+"""A number is read as its cell shows it: dates, percents, signs and words of the format, and every digit."""
 
 import pytest
 
@@ -75,13 +75,13 @@ MOMENTS = [
 
 @pytest.mark.parametrize(("raw", "shown"), NUMBERS)
 def test_a_number_keeps_its_digits(raw: str, shown: str) -> None:
-    """No exponent where digits will do, none of the noise of binary fractions, nothing rounded."""
+    """No exponent if digits will do, no floating-point noise, nothing rounded."""
     assert plain(raw) == shown
 
 
 @pytest.mark.parametrize(("code", "raw", "shown"), SHOWN)
 def test_a_format_adds_what_it_says_and_rounds_nothing(code: str, raw: str, shown: str) -> None:
-    """Signs, units, leading zeros and words; grouping is left out, hidden values are not."""
+    """Signs, units, leading zeros and words are added; grouping is left out, and hidden values are shown."""
     style = Formats().of_code(code)
     assert style is not None
     assert style.number(raw) == shown
@@ -89,30 +89,30 @@ def test_a_format_adds_what_it_says_and_rounds_nothing(code: str, raw: str, show
 
 @pytest.mark.parametrize(("code", "raw", "shown"), MOMENTS)
 def test_dates_are_iso_and_times_as_shown(code: str, raw: str, shown: str) -> None:
-    """With the fields that the format shows; durations run on; a number that is no date stays one."""
+    """They have the fields that the format shows; durations may exceed a day; an invalid date stays a number."""
     style = Formats().of_code(code)
     assert style is not None
     assert style.number(raw) == shown
 
 
 @pytest.mark.parametrize("number", [14, 15, 17, 27, 28, 29, 30, 31, 36, 50, 51, 54, 57, 58, 71, 81])
-def test_formats_that_files_name_by_number_only_are_dates(number: int) -> None:
-    """Those of Japan, China, Taiwan, Korea and Thailand too."""
+def test_formats_given_only_by_number_are_dates(number: int) -> None:
+    """This includes those of Japan, China, Taiwan, Korea and Thailand."""
     style = Formats().of_number(number)
     assert style is not None
     assert style.number("45761") == "2025-04-14"
 
 
 @pytest.mark.parametrize("number", [34, 35, 52, 53, 55, 56])
-def test_a_format_that_is_a_date_here_and_a_time_there_goes_by_the_number(number: int) -> None:
-    """34 is a month in Tokyo and an hour in Beijing."""
+def test_an_ambiguous_numbered_format_is_decided_by_the_value(number: int) -> None:
+    """Format 34 is a month in Tokyo and an hour in Beijing."""
     style = Formats().of_number(number)
     assert style is not None
     assert [style.number("0.5"), style.number("45761")] == ["12:00:00", "2025-04-14"]
 
 
 def test_other_numbered_formats_are_times_percents_and_plain_numbers() -> None:
-    """A file's own code goes before the one that is built in."""
+    """A format code in the file takes precedence over the built-in one."""
     formats = Formats({32: '0" h"'})
     shown = {n: style.number("0.5") for n in (9, 20, 21, 32, 33, 46, 59) if (style := formats.of_number(n))}
     assert shown == {9: "50%", 20: "12:00", 21: "12:00:00", 32: "0.5 h", 33: "12:00:00", 46: "12:00:00", 59: "0.5"}
@@ -120,7 +120,7 @@ def test_other_numbered_formats_are_times_percents_and_plain_numbers() -> None:
 
 
 def test_days_may_be_counted_from_1904() -> None:
-    """As in workbooks of old Macintoshes."""
+    """Workbooks of old Macintoshes do so."""
     style = Formats(since_1904=True).of_code("yyyy-mm-dd")
     assert style is not None
     assert [style.number(raw) for raw in ("0", "60", "44299")] == ["1904-01-01", "1904-03-01", "2025-04-14"]

@@ -1,4 +1,4 @@
-"""DOC and PPT come out like the formats that followed them; the samples were written by LibreOffice from one text."""
+"""DOC and PPT are read like their successors; LibreOffice wrote the samples from one text."""
 
 # ruff: noqa: RUF001 - the letters are Cyrillic on purpose
 
@@ -23,7 +23,7 @@ CASES = Path(__file__).parent / "cases"
 
 
 def _case(name: str) -> bytes:
-    """A sample. LibreOffice puts a picture of half a megabyte into each PPT, so that one is packed."""
+    """A sample. LibreOffice puts a half-megabyte picture into each PPT, so that one is compressed."""
     return (
         gzip.decompress((CASES / f"{name}.gz").read_bytes()) if name.endswith(".ppt") else (CASES / name).read_bytes()
     )
@@ -80,7 +80,7 @@ Footer: Footer of ACME
 
 @pytest.mark.parametrize("name", ["styled.doc", "styled.rtf", "styled.odt"])
 def test_one_document_reads_the_same_in_every_format(name: str) -> None:
-    """Numbers, notes, comments, boxes, tables with spans, hidden and struck text, four alphabets."""
+    """Numbers, notes, comments, boxes, tables with spans, hidden and struck text, and four alphabets are compared."""
     shown = read((CASES / name).read_bytes(), name)
     assert shown == Extracted(RICH)
 
@@ -137,16 +137,16 @@ Footer: Footer of ACME
 
 
 @pytest.mark.parametrize("name", ["nested.doc", "nested.rtf"])
-def test_tables_in_tables_and_lists_that_continue(name: str) -> None:
-    """Cells of two rows and of three columns, notes in cells, right-to-left, characters beyond the basic plane."""
+def test_nested_tables_and_continued_lists_are_read(name: str) -> None:
+    """So are cells across rows and columns, notes in cells, right-to-left text, and astral characters."""
     shown = read((CASES / name).read_bytes(), name)
-    # LibreOffice writes the new list into the DOC as one that continues, and shows it so itself.
+    # LibreOffice writes the new list into the DOC as a continued one, and shows it so itself.
     assert shown.text.replace("1. fresh start", "4. fresh start") == NESTED
     assert shown.notes == ()
 
 
-def test_a_document_of_word_goes_through_the_child(extract: Extract) -> None:
-    """Numbers as Word shows them."""
+def test_a_word_document_is_read_in_the_child(extract: Extract) -> None:
+    """Its numbers are as Word shows them."""
     assert extract((CASES / "numbering.doc").read_bytes(), "a.doc") == (
         "1. Rent\n  1.1 The rent is due monthly.\n    (a) It is paid in advance,\n    (b) by bank transfer.\n"
         "2. Termination\n  2.1 As clause 1.1 says, notice is three months.\nArticle I - Scope\nArticle II - Parties\n"
@@ -154,8 +154,8 @@ def test_a_document_of_word_goes_through_the_child(extract: Extract) -> None:
     )
 
 
-def test_forms_of_word_show_what_is_ticked_and_chosen() -> None:
-    """A check box and a list, whose states are outside of the text."""
+def test_word_forms_show_what_is_ticked_and_chosen() -> None:
+    """The states of a check box and a list are stored outside the text."""
     shown = read((CASES / "fields.doc").read_bytes(), "a.doc").text
     assert "Text form: FORMTEXT filled\n\nCheckbox: ☒ LEGACYCHECK yes\n\nDropdown: DROPCHOSEN Blue\n" in shown
     assert "HYPERLINK" not in shown
@@ -193,12 +193,12 @@ grouped
 
 @pytest.mark.parametrize("name", ["slides.ppt", "slides.odp"])
 def test_one_presentation_reads_the_same_in_every_format(name: str) -> None:
-    """Titles, bullets by depth, tables, notes of the speaker; what is hidden and what is only a picture is reported."""
+    """Titles, bullets by depth, tables and notes are the same; slides that are hidden or only pictures are reported."""
     assert read(_case(name), name) == Extracted(SLIDES, ("slide 3: no text, only pictures",))
 
 
 def _changed(name: str, stream: str, place: int, value: bytes) -> bytes:
-    """A sample in which a few bytes of a stream are others."""
+    """A sample with a few bytes of one stream changed."""
     body = _case(name)
     at = body.index(Compound(body).read(stream)[:64]) + place
     return body[:at] + value + body[at + len(value) :]
@@ -226,15 +226,15 @@ def _flags(name: str) -> int:
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(2000), Reason.UNREADABLE_DOCUMENT, "damaged or truncated"),
     ],
 )
-def test_what_cannot_be_read_says_why(body: bytes, reason: Reason, said: str) -> None:
-    """Encrypted, older, cut off."""
+def test_an_unreadable_file_says_why(body: bytes, reason: Reason, said: str) -> None:
+    """It is encrypted, too old or truncated."""
     with pytest.raises(JobError, match=said) as refused:
         read(body, "a")
     assert refused.value.reason is reason
 
 
-def test_changes_of_properties_are_taken_one_by_one() -> None:
-    """Operands of all sizes: switches, numbers, definitions with their own length; a cut-off one ends them."""
+def test_property_modifiers_are_read_one_by_one() -> None:
+    """Operands have many sizes: switches, numbers, definitions with a length; a truncated one ends the list."""
     grpprl = b"\x37\x08\x01\x08\xd6\x05\x00\x01\x02\x03\x04\x48\x2a\x01\x15\xc6\x02\x01\x02\x00\x08\x01"
     assert [code for code, _ in changes(grpprl)] == [Sprm.STRIKE, Sprm.ROW, Sprm.POSITION, 0xC615, Sprm.DELETED]
     assert character_properties(grpprl) == CharacterProperties(is_struck=True, is_deleted=True, position="^")
@@ -244,7 +244,7 @@ def test_changes_of_properties_are_taken_one_by_one() -> None:
 @settings(max_examples=60, deadline=None)
 @given(data=st.data(), name=st.sampled_from(["numbering.doc", "slides.ppt"]))
 def test_damage_is_refused_or_read_and_never_breaks_the_reader(data: st.DataObject, name: str) -> None:
-    """Any byte may be another one: the reader answers with a text or with a reason."""
+    """Whichever byte is changed, the reader answers with a text or a reason."""
     body = bytearray(_case(name))
     for _ in range(data.draw(st.integers(1, 8))):
         place = data.draw(st.integers(512, len(body) - 1))

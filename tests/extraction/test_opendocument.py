@@ -1,4 +1,4 @@
-"""OpenDocument comes out whole: each word once, in its place, with the numbers that a page shows."""
+"""OpenDocument is read whole: each word once, in its place, with the numbers that a page shows."""
 
 import re
 import zipfile
@@ -31,7 +31,7 @@ NUMBERS = (
 
 
 def text(inner: str, styles: str = "", masters: str = "", **others: bytes) -> str:
-    """What a text document says."""
+    """The text of a text document."""
     return read(packed(inner, "text", styles, masters, **others), "a.odt").text.rstrip("\n")
 
 
@@ -44,8 +44,8 @@ def items(*inner: str, **attributes: str) -> str:
     return f"<text:list{said}>{''.join(f'<text:list-item>{one}</text:list-item>' for one in inner)}</text:list>"
 
 
-def test_the_sample_says_each_word_once(extract: Extract) -> None:
-    """List headers, numbered paragraphs, text boxes, notes, fields; not what was deleted. Through the real child."""
+def test_each_word_of_the_sample_is_read_once(extract: Extract) -> None:
+    """List headers, numbered paragraphs, text boxes, notes and fields are read, by a real child; deletions are not."""
     body = (CASES / "all.odt").read_bytes()
     shown = extract(body, "all.odt")
     with zipfile.ZipFile(CASES / "all.odt") as archive:
@@ -61,7 +61,7 @@ def test_the_sample_says_each_word_once(extract: Extract) -> None:
 
 
 def test_lists_count_as_their_styles_say() -> None:
-    """Levels, starts, restarts, formats, continued lists, numbers that the writer wrote out."""
+    """Levels, starts, restarts, formats, continued lists, and numbers that the writer wrote out are honoured."""
     nested = items(p("a") + items(p("b"), p("c") + items(p("d"))), p("e") + p("more"), text__style_name="L")
     assert text(nested, NUMBERS) == "3. a\n  3.1 b\n  3.2 c\n    (a) d\n4. e\n  more"
     apart = items(p("f"), text__style_name="L", text__continue_numbering="true")
@@ -76,8 +76,8 @@ def test_lists_count_as_their_styles_say() -> None:
     assert text(written + started, NUMBERS) == "§ 7 j\n9. k"
 
 
-def test_paragraphs_bring_their_list_along() -> None:
-    """A paragraph's style names the list; an unnumbered one has bullets."""
+def test_a_paragraphs_style_names_its_list() -> None:
+    """A list item whose paragraph names no list has a bullet."""
     style = '<style:style style:name="P" style:family="paragraph" style:list-style-name="L"/>'
     assert text(items(p("a", "P")) + items(p("b")), NUMBERS + style) == "3. a\n- b"
     paragraphs = "".join(
@@ -89,7 +89,7 @@ def test_paragraphs_bring_their_list_along() -> None:
 
 
 def test_headings_are_numbered_by_the_outline() -> None:
-    """As the styles say; not where they say that they are none."""
+    """Styles decide the numbering, and may exclude a heading from it."""
     masters = (
         '<office:styles><text:outline-style style:name="Outline">'
         '<text:outline-level-style text:level="1" style:num-format="I" style:num-suffix="."/>'
@@ -103,7 +103,7 @@ def test_headings_are_numbered_by_the_outline() -> None:
 
 
 def test_notes_and_comments() -> None:
-    """Footnotes and endnotes apart, one mark each, comments with their author, a note in a table too."""
+    """Footnotes and endnotes are numbered apart with one mark each; comments name their author; tables have notes."""
     note = (
         '<text:note text:note-class="{}"><text:note-citation>9</text:note-citation><text:note-body><text:p>{}</text:p>'
         "</text:note-body></text:note>"
@@ -118,7 +118,7 @@ def test_notes_and_comments() -> None:
 
 
 def test_tables_keep_their_shape() -> None:
-    """Spans, repeated cells, pipes; a million repetitions are no table of a million."""
+    """Spans, repeated cells and pipes are handled; a million repetitions do not make a table with a million cells."""
     row = "<table:table-row{}>{}</table:table-row>".format
     cell = "<table:table-cell {}>{}</table:table-cell>".format
     inner = row(
@@ -132,7 +132,7 @@ def test_tables_keep_their_shape() -> None:
 
 
 def test_hidden_content_is_marked_as_hidden() -> None:
-    """Sections, paragraphs and words that no page shows."""
+    """Sections, paragraphs and words that no page shows are marked."""
     styles = (
         '<style:style style:name="H" style:family="text"><style:text-properties text:display="none"/></style:style>'
         '<style:style style:name="I" style:family="text" style:parent-style-name="H"/>'
@@ -146,15 +146,15 @@ def test_hidden_content_is_marked_as_hidden() -> None:
 
 
 def test_a_part_that_is_only_linked_is_named() -> None:
-    """A master document may have its parts elsewhere; what it holds of them itself is read."""
+    """A master document may refer to parts elsewhere; what it contains itself is read."""
     section = '<text:section><text:section-source xlink:href="../two.odt"/>{}</text:section>'.format
     note = "linked document \u201c../two.odt\u201d: not in this file"
     shown = read(packed(p("a") + section("") + section(p("b")), said="text-master"), "a.odm")
     assert shown == Extracted(f"a\n\n[{note}]\n\nb\n", (note,))
 
 
-def test_marks_spaces_and_fields() -> None:
-    """White space as XML has it and as the document has it; powers; struck words; ruby; hidden fields."""
+def test_marks_spaces_and_fields_are_read() -> None:
+    """XML white space, the document's own spaces, powers, struck words, ruby, and hidden fields are handled."""
     styles = "".join(
         f'<style:style style:name="{name}" style:family="text"><style:text-properties {said}/></style:style>'
         for name, said in [
@@ -175,7 +175,7 @@ def test_marks_spaces_and_fields() -> None:
 
 
 def test_forms_show_what_is_filled_in() -> None:
-    """Check boxes, lists, fields; those that came from Word too."""
+    """Check boxes, lists and fields are read, including those converted from Word."""
     forms = (
         '<office:forms><form:form><form:checkbox form:id="c1" form:label="Yes" form:current-state="checked"/>'
         '<form:listbox form:id="c2"><form:option form:label="Red"/>'
@@ -191,8 +191,8 @@ def test_forms_show_what_is_filled_in() -> None:
     assert text(p(f"b {box}")) == "b ☒"
 
 
-def test_boxes_stand_behind_their_paragraph() -> None:
-    """Frames, shapes, groups, once each; a table in a box."""
+def test_boxes_follow_their_paragraph() -> None:
+    """Frames, shapes and groups appear once each; a box may contain a table."""
     box = "<draw:frame><draw:text-box>{}</draw:text-box></draw:frame>".format
     shape = "<draw:g><draw:custom-shape><svg:title>t</svg:title><text:p>shape</text:p></draw:custom-shape></draw:g>"
     assert text(p(f"a{box(p('one') + p('two'))}b{shape}") + box(p("page")) + p("c")) == (
@@ -201,7 +201,7 @@ def test_boxes_stand_behind_their_paragraph() -> None:
 
 
 def test_formulas_and_charts_are_read_and_other_objects_named() -> None:
-    """A formula in its sentence; a chart's title and table; an object of another program is a note."""
+    """A formula is in its sentence, a chart has a title and a table, another program's object is noted."""
     formula = (
         b'<math xmlns="http://www.w3.org/1998/Math/MathML">'
         b"<semantics><mrow><mfrac><mi>a</mi><mi>b</mi></mfrac>"
@@ -223,8 +223,8 @@ def test_formulas_and_charts_are_read_and_other_objects_named() -> None:
     assert shown == Extracted(f"so (a)/(b)=x^(2) holds\n\nSales\n\n| Q1 | 47 |\n| --- | --- |\n\n[{note}]\n", (note,))
 
 
-def test_headers_and_footers_come_once() -> None:
-    """Those of all kinds of pages, but not those that are switched off."""
+def test_headers_and_footers_appear_once() -> None:
+    """Those of every page type are read, except those that are switched off."""
     page = (
         '<style:master-page style:name="{}"><style:header><text:p>Head</text:p></style:header>'
         '<style:header-left style:display="false"><text:p>Off</text:p></style:header-left>'
@@ -234,8 +234,8 @@ def test_headers_and_footers_come_once() -> None:
     assert text(p("x"), masters=masters) == "Header: Head\n\nx\n\nFooter: Page 1"
 
 
-def test_indexes_come_without_their_templates() -> None:
-    """The title and the entries."""
+def test_indexes_are_read_without_their_templates() -> None:
+    """The title and the entries are read."""
     index = (
         "<text:table-of-content><text:table-of-content-source><text:index-title-template>Contents"
         "</text:index-title-template></text:table-of-content-source><text:index-body><text:index-title><text:p>Contents"
@@ -257,8 +257,8 @@ SLIDES = (
 )
 
 
-def test_slides_come_in_order_with_title_and_notes() -> None:
-    """One of pictures only and hidden is said to be so, and nothing that only asks for a click is text."""
+def test_slides_are_in_order_with_title_and_notes() -> None:
+    """A hidden one of pictures only is marked so, and prompts of placeholders are not text."""
     off = (
         '<style:style style:name="off" style:family="drawing-page"><style:drawing-page-properties '
         'presentation:visibility="hidden"/></style:style>'
@@ -269,8 +269,8 @@ def test_slides_come_in_order_with_title_and_notes() -> None:
     )
 
 
-def test_pictures_only_are_a_scan() -> None:
-    """In a presentation and in a text."""
+def test_a_document_of_pictures_only_is_a_scan() -> None:
+    """This holds for a presentation and for a text."""
     picture = '<draw:frame><draw:image xlink:href="Pictures/1.png"/></draw:frame>'
     for body in (packed(f"<draw:page>{picture}</draw:page>", "presentation"), packed(p(picture))):
         with pytest.raises(JobError, match="nothing but pictures, probably a scan") as refused:
@@ -283,7 +283,7 @@ def test_pictures_only_are_a_scan() -> None:
 
 @pytest.mark.parametrize("kind", ["text-template", "text-master", "text-web", "presentation-template", "graphics"])
 def test_templates_and_master_documents_are_read(kind: str) -> None:
-    """By the type that they say, or their manifest does."""
+    """The declared type or the manifest tells what they are."""
     body = {"p": "presentation", "g": "drawing"}.get(kind[0], "text")
     shape = "<draw:page><draw:frame><draw:text-box><text:p>word</text:p></draw:text-box></draw:frame></draw:page>"
     inner = p("word") if body == "text" else shape
@@ -291,7 +291,7 @@ def test_templates_and_master_documents_are_read(kind: str) -> None:
 
 
 def test_a_repacked_package_is_recognised_by_its_manifest() -> None:
-    """Its type is not its first file any more."""
+    """Its type is no longer its first file."""
     manifest = b'<m:manifest xmlns:m="x"><m:file-entry m:full-path="/" '
     manifest += b'm:media-type="application/vnd.oasis.opendocument.text"/></m:manifest>'
     made = packed(p("word"), **{"META-INF/manifest.xml": manifest}).replace(b"mimetype", b"mimetyp_")
@@ -299,7 +299,7 @@ def test_a_repacked_package_is_recognised_by_its_manifest() -> None:
 
 
 def test_flat_documents_are_read_like_packed_ones() -> None:
-    """As bytes and as a tree."""
+    """They are read from bytes and from a parsed tree."""
     inner = items(p("a"), p("b"), text__style_name="L")
     made = flat(inner, "text", NUMBERS)
     assert plain_text(made, "a.fodt") is None
@@ -308,7 +308,7 @@ def test_flat_documents_are_read_like_packed_ones() -> None:
 
 
 def test_damaged_and_encrypted_packages_are_distinguished() -> None:
-    """And entities are refused."""
+    """Entities are refused too."""
     manifest = {"META-INF/manifest.xml": b"<manifest><encryption-data/></manifest>"}
     for body, said in [
         (packed(p("a"), **manifest), "an encrypted ODT: save it without a password"),
@@ -321,8 +321,8 @@ def test_damaged_and_encrypted_packages_are_distinguished() -> None:
         assert refused.value.reason is Reason.UNREADABLE_DOCUMENT
 
 
-def test_depth_is_no_danger() -> None:
-    """Hundreds of lists, tables, spans and sections in each other."""
+def test_deep_nesting_is_safe() -> None:
+    """Lists, tables, spans and sections are nested hundreds deep."""
     for tag in ("text:section", "text:list><text:list-item", "draw:g"):
         close = "></".join(reversed(tag.split("><")))
         assert text(f"<{tag}>" * 300 + p("deep") + f"</{close}>" * 300).strip("- ").endswith("deep")
@@ -359,8 +359,8 @@ def _written(tree: tuple[str, list], words: list[str]) -> str:
 
 
 @given(_TREE)
-def test_every_word_comes_out_once_and_in_order(tree: tuple[str, list]) -> None:
-    """Any element inside any other."""
+def test_every_word_is_read_once_and_in_order(tree: tuple[str, list]) -> None:
+    """Any element may be inside any other."""
     words: list[str] = []
     body = flat(_written(tree, words))
     shown = read_flat(parse_xml(body, "x")).text

@@ -1,4 +1,4 @@
-"""Memory that runs out is never taken for damage: half a document would be called read."""
+"""Lack of memory is never taken for damage, which would pass off half a document as read."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Outlook's mails (MSG, OFT) and its wrapping for the internet (TNEF) come out as other mails do."""
+"""Outlook's mails (MSG, OFT) and its internet wrapping (TNEF) are read like other mails."""
 
 # ruff: noqa: RUF001 - the letters are Cyrillic on purpose
 
@@ -34,13 +34,13 @@ HTML_IN_RTF = (
 
 
 def packed(rtf: bytes) -> bytes:
-    """As Outlook stores it, though without any compression but for an end."""
+    """RTF in Outlook's storage format, uncompressed except for the end mark."""
     body = b"".join(b"\x00" + rtf[place : place + 8] for place in range(0, len(rtf), 8))
     return struct.pack("<II4sI", len(body) + 12, len(rtf), b"LZFu", zlib.crc32(body)) + body
 
 
 def test_a_mail_has_headers_text_attachments_and_attached_mails() -> None:
-    """In order, each attachment under its name, those of an attached mail a level deeper."""
+    """They are in order; each attachment is under its name, one of an attached mail a level deeper."""
     inner = files.folder(
         {files.SUBJECT: "Inner", files.SENDER: "Bob", files.BODY: "inner text"},
         [{files.FILENAME: "in.txt", files.DATA: b"in text"}],
@@ -73,7 +73,7 @@ def test_a_mail_has_headers_text_attachments_and_attached_mails() -> None:
     ],
 )
 def test_strings_may_be_in_a_code_page(page: int, text: str) -> None:
-    """As Outlook before 2003 wrote them; the mail says which."""
+    """Outlook before 2003 wrote them so; the mail names the code page."""
     raw = text.encode({936: "gbk"}.get(page, f"cp{page}" if page != 65001 else "utf-8"))
     strings = {files.SUBJECT: (files.STRING8, raw), files.BODY: (files.STRING8, raw), files.CODE_PAGE: page}
     body = files.message(strings, [{files.FILENAME: (files.STRING8, raw + b".txt"), files.DATA: b"x"}])
@@ -92,14 +92,14 @@ def test_strings_may_be_in_a_code_page(page: int, text: str) -> None:
         ({files.BODY: "plain as sent", files.RTF: packed(RTF)[:9]}, "[RTF text of the mail: not read, it is damaged]"),
     ],
 )
-def test_the_form_of_the_text_that_holds_the_most_is_shown(properties: dict[int, object], text: str) -> None:
-    """HTML, HTML packed in RTF, RTF, or plain text."""
+def test_the_fullest_form_of_the_text_is_chosen(properties: dict[int, object], text: str) -> None:
+    """It may be HTML, HTML packed in RTF, RTF, or plain text."""
     found = read(files.message(MAIL | properties), "a.msg").text
     assert " ".join(found.split()).endswith(" ".join(text.split()))
 
 
 def test_what_is_not_read_is_named_with_the_reason() -> None:
-    """Pictures in the text in one note; objects, links elsewhere, encrypted files and other formats one by one."""
+    """Pictures in the text share a note; objects, links, encrypted files and other formats have one each."""
     body = files.message(
         MAIL | {files.BODY: "see", files.HTML: b'<p>see</p><img src="cid:logo@1">'},
         [
@@ -139,14 +139,14 @@ def test_a_signed_mail_is_read_from_its_only_attachment() -> None:
     assert "signed words" in read(files.message(MAIL, [attached]), "a.msg").text
 
 
-def test_items_that_are_no_mails_say_so() -> None:
+def test_items_that_are_not_mails_are_noted() -> None:
     """The fields of a contact or a task are not read."""
     found = read(files.message({files.MESSAGE_CLASS: "IPM.Contact", files.SUBJECT: "Anna", files.BODY: "b"}), "a.msg")
     assert found.notes == ("an Outlook item of type IPM.Contact: only its subject, text and attachments are read",)
 
 
 def test_an_outlook_file_in_another_document_makes_no_mail_of_it() -> None:
-    """The container says at its root what it is."""
+    """The container's root tells what it is."""
     document = files.compound({"WordDocument": b"x", "ObjectPool": {"_1": files.folder(MAIL)}})
     with pytest.raises(JobError, match="old Office document"):
         read(document, "a.doc")
@@ -154,7 +154,7 @@ def test_an_outlook_file_in_another_document_makes_no_mail_of_it() -> None:
 
 @pytest.mark.parametrize(("mark", "says"), [(b"!BDN", "PST"), (b"\xcf\xad\x12\xfe", "DBX")])
 def test_folders_of_mails_are_refused_with_a_remedy(mark: bytes, says: str) -> None:
-    """They are exported one mail at a time."""
+    """Mails have to be exported one at a time."""
     with pytest.raises(JobError, match=rf"{says}.*export its mails") as refused:
         read(mark + bytes(range(256)) * 9, "a.pst")
     assert refused.value.reason is Reason.UNSUPPORTED_TYPE
@@ -171,7 +171,7 @@ def test_a_damaged_file_is_read_or_refused(data: st.DataObject) -> None:
         assert read(bytes(body[: data.draw(st.integers(600, len(body)))]), "a.msg").text
 
 
-def test_a_mail_that_is_cut_off_says_so() -> None:
+def test_a_truncated_mail_says_so() -> None:
     """Its container still opens, but a file in it ends early."""
     body = files.message(MAIL, [{files.FILENAME: "a.txt", files.DATA: b"word " * 2000}])
     found = read(body[:-3000], "a.msg")
@@ -180,12 +180,12 @@ def test_a_mail_that_is_cut_off_says_so() -> None:
 
 
 def attribute(level: int, number: int, body: bytes) -> bytes:
-    """An attribute of TNEF."""
+    """A TNEF attribute."""
     return struct.pack("<BII", level, number, len(body)) + body + struct.pack("<H", sum(body) & 0xFFFF)
 
 
 def properties(*values: tuple[int, int, bytes]) -> bytes:
-    """Properties of TNEF: their types, numbers and bytes."""
+    """TNEF properties: their types, numbers and bytes."""
     packed_values = b"".join(
         struct.pack("<HHII", kind, number, 1, len(body)) + body.ljust(-(-len(body) // 4) * 4, b"\0")
         for kind, number, body in values
@@ -208,8 +208,8 @@ TNEF = (
 PICTURE_NOTE = "attachment long name.png: not read, a picture (PNG)"
 
 
-def test_the_file_that_outlook_wraps_a_mail_in_is_read() -> None:
-    """`winmail.dat`, by itself and attached to a mail: its text and the attachments in it."""
+def test_a_winmail_dat_is_read() -> None:
+    """Alone or attached to a mail, its text and its attachments are read."""
     found = read(TNEF, "winmail.dat")
     assert found.text == (
         "Subject: Договор\n\nвода in **RTF**\n\n## Attachment: отчёт.txt\n\nreport text\n\n"
@@ -220,7 +220,7 @@ def test_the_file_that_outlook_wraps_a_mail_in_is_read() -> None:
     assert read(mail, "a.eml").notes == (f"winmail.dat: {PICTURE_NOTE}",)
 
 
-def test_a_file_of_outlook_that_is_cut_off_says_so() -> None:
+def test_a_truncated_winmail_dat_says_so() -> None:
     """What can be read of it is read."""
     found = read(TNEF[:-60], "winmail.dat")
     assert "report text" in found.text
@@ -229,7 +229,7 @@ def test_a_file_of_outlook_that_is_cut_off_says_so() -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(st.data())
-def test_a_damaged_wrapping_is_read_or_refused(data: st.DataObject) -> None:
+def test_a_damaged_winmail_dat_is_read_or_refused(data: st.DataObject) -> None:
     """Nothing else is raised."""
     body = bytearray(TNEF)
     for _ in range(data.draw(st.integers(1, 6))):
@@ -238,8 +238,8 @@ def test_a_damaged_wrapping_is_read_or_refused(data: st.DataObject) -> None:
         assert read_tnef(bytes(body), lambda *_: Extracted("x")).text
 
 
-def test_packed_rtf_repeats_what_was_written_before() -> None:
-    """The example of Microsoft's own description."""
+def test_compressed_rtf_is_unpacked() -> None:
+    """This is the example in Microsoft's own description."""
     body = bytes.fromhex(
         "2d0000002b0000004c5a4675f1c5c7a703000a007263706731323542320af32068656c090020627705b06c647d0a800fa0"
     )
@@ -247,8 +247,8 @@ def test_packed_rtf_repeats_what_was_written_before() -> None:
 
 
 @given(st.binary(max_size=80))
-def test_whatever_is_no_packed_rtf_is_refused(body: bytes) -> None:
-    """Or read; it never reads beyond its end."""
+def test_invalid_compressed_rtf_is_refused_or_read(body: bytes) -> None:
+    """The reader never reads beyond its end."""
     with contextlib.suppress(ValueError):
         assert len(decompressed(b"\xff" * 8 + b"LZFu" + body)) <= 9 * len(body)
         decompressed(body)

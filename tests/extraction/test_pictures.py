@@ -1,4 +1,4 @@
-"""Pictures, and pages of PDFs as pictures: which pages, upright, within limits; and what is no picture, refused."""
+"""Pictures, and PDF pages as pictures: the right pages, upright, within limits; what is not a picture is refused."""
 
 import asyncio
 import io
@@ -28,12 +28,12 @@ SEEN = Wish(Show.TEXTLESS, 1200)
 
 
 def read(body: bytes, wish: Wish = SEEN) -> Extracted:
-    """What is made of a document for a model that sees: here, where a child would, for a child takes a second."""
+    """What a document becomes for a model that sees; read in this process, because a child takes a second."""
     return reading.read(body, "document", wish=wish)
 
 
 def drawn(body: bytes, wish: Wish = SEEN) -> list[Rendered]:
-    """Every page that is to be shown."""
+    """Every page that is shown, drawn."""
     return list(rendered(body, [picture.piece for picture in read(body, wish).pictures], wish.max_side_px))
 
 
@@ -43,12 +43,12 @@ def opened(one: Rendered) -> Image.Image:
 
 
 def marks(body: bytes, wish: Wish = SEEN) -> list[Mark | None]:
-    """The marks of the drawn pages."""
+    """The marks on the drawn pages."""
     return [mark_of(opened(one)) for one in drawn(body, wish)]
 
 
 def png_header(width: int, height: int) -> bytes:
-    """A PNG that claims a size and holds no pixels."""
+    """A PNG that declares a size and contains no pixels."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -78,15 +78,15 @@ FORMATS = {
 
 
 def on_nothing(page: Image.Image) -> Image.Image:
-    """The page's ink on a transparent ground."""
+    """The page's ink on a transparent background."""
     inked = Image.new("RGBA", page.size, (0, 0, 0, 0))
     inked.putalpha(page.point(lambda value: 255 - value))
     return inked
 
 
 @pytest.mark.parametrize("format_", FORMATS)
-def test_a_picture_of_any_format_comes_out_upright(format_: str) -> None:
-    """As JPEG or PNG, with all of the page on it, in the size that was told before it was drawn."""
+def test_a_picture_of_any_format_is_drawn_upright(format_: str) -> None:
+    """It is a JPEG or PNG that shows the whole page, in the size that was announced before drawing."""
     body = FORMATS[format_](scans.page(size=SMALL))
     told = read(body).pictures[0]
     (one,) = drawn(body)
@@ -96,7 +96,7 @@ def test_a_picture_of_any_format_comes_out_upright(format_: str) -> None:
 
 
 SPOTS = [[0, 40, 80], [120, 160, 200]]
-"""The grey of each square of a picture that looks different whichever way it is turned or mirrored."""
+"""The grey of each square of a picture that looks different in every rotation and reflection."""
 STORED = {
     1: lambda row, column: (row, column),
     2: lambda row, column: (row, 2 - column),
@@ -111,7 +111,7 @@ STORED = {
 
 
 def spots(orientation: int, format_: str) -> bytes:
-    """The squares as a camera stores them that is held, or mirrors, in this way."""
+    """The squares as a camera stores them that is held or mirrors in this way."""
     rows, columns = (3, 2) if orientation >= 5 else (2, 3)
     image, exif = Image.new("L", (columns * 100, rows * 100)), Image.Exif()
     for row in range(rows):
@@ -125,7 +125,7 @@ def spots(orientation: int, format_: str) -> bytes:
 @pytest.mark.parametrize("format_", ["PNG", "JPEG", "TIFF", "WEBP"])
 @pytest.mark.parametrize("orientation", STORED)
 def test_a_picture_is_turned_and_mirrored_as_its_exif_says(orientation: int, format_: str) -> None:
-    """Every pixel is where the camera saw it: a mirrored page could not be read."""
+    """Every pixel is where the camera saw it: a mirrored page would be unreadable."""
     (one,) = drawn(spots(orientation, format_))
     image = opened(one).convert("L")
     assert image.size == (300, 200)
@@ -133,8 +133,8 @@ def test_a_picture_is_turned_and_mirrored_as_its_exif_says(orientation: int, for
     assert [[round(grey / 40) * 40 for grey in row] for row in seen] == SPOTS
 
 
-def test_a_tiff_has_a_bound_on_its_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same as a PDF's; up to it all pages are shown."""
+def test_the_pages_of_a_tiff_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bound is the same as a PDF's; up to it, all pages are shown."""
     with pytest.raises(JobError, match="5001 pages, at most 5000 are shown: split it up") as refused:
         read(scans.endless(5001))
     assert refused.value.reason is Reason.DOCUMENT_TOO_LARGE
@@ -144,27 +144,27 @@ def test_a_tiff_has_a_bound_on_its_pages(monkeypatch: pytest.MonkeyPatch) -> Non
         read(scans.endless(8))
 
 
-def test_every_page_of_a_tiff_is_one() -> None:
+def test_every_page_of_a_tiff_is_shown() -> None:
     body = scans.document("fax.tiff")
     assert marks(body) == [Mark(page, 3, "upright") for page in (1, 2, 3)]
     assert read(body).pages == Pages(images="1-3")
 
 
-def test_the_first_frame_of_a_moving_picture_is_shown_and_the_rest_are_noted() -> None:
+def test_the_first_frame_of_an_animation_is_shown_and_the_rest_are_noted() -> None:
     frames = [scans.page(number, 3, SMALL) for number in (1, 2, 3)]
     body = scans.saved(frames[0], "GIF", save_all=True, append_images=frames[1:])
     assert marks(body) == [Mark(1, 3, "upright")]
     assert read(body).notes == ("a moving picture: only the first of its 3 pictures was sent",)
 
 
-def test_the_smaller_pictures_in_a_photo_are_no_moving_picture() -> None:
-    """Phones add one of its brightness or depth."""
+def test_auxiliary_pictures_in_a_photo_are_not_an_animation() -> None:
+    """Phones add one of the brightness or the depth."""
     body = scans.saved(scans.page(size=SMALL), "MPO", save_all=True, append_images=[Image.new("L", (60, 80))])
     assert (read(body).notes, marks(body)) == ((), [Mark(1, 1, "upright")])
 
 
-def test_a_white_drawing_on_nothing_is_shown_on_black() -> None:
-    """On white nobody would see it; a dark one, or a white one that has its own ground, stays on white."""
+def test_a_white_drawing_on_transparency_is_shown_on_black() -> None:
+    """It would be invisible on white; a dark one, or a white one with a background of its own, is shown on white."""
     white = Image.new("LA", (300, 300))
     white.paste((255, 255), (50, 100, 250, 150))
     dark = Image.new("LA", (300, 300))
@@ -178,13 +178,13 @@ def test_a_white_drawing_on_nothing_is_shown_on_black() -> None:
 
 
 @pytest.mark.parametrize(("grey", "seen"), [(65_535, 255), (0, 0)])
-def test_an_even_picture_of_16_bits_keeps_its_colour(grey: int, seen: int) -> None:
+def test_a_plain_16_bit_picture_keeps_its_colour(grey: int, seen: int) -> None:
     (one,) = drawn(scans.saved(Image.new("I;16", (60, 40), grey), "PNG"))
     assert opened(one).convert("L").getextrema() == (seen, seen)
 
 
 @pytest.mark.parametrize("format_", ["JPEG", "PNG"])
-def test_an_orientation_that_does_not_exist_is_none(format_: str) -> None:
+def test_an_invalid_orientation_is_ignored(format_: str) -> None:
     """The picture keeps its shape."""
     exif = Image.Exif()
     exif[0x0112] = 99
@@ -193,7 +193,7 @@ def test_an_orientation_that_does_not_exist_is_none(format_: str) -> None:
 
 
 def test_a_damaged_page_is_not_left_out_if_all_are_to_be_shown() -> None:
-    """With `input: images`; with `auto` the others are sent, and a note says so."""
+    """With `input: images` the document is refused; with `auto` the other pages are sent, and a note says so."""
     made = Made()
     made.page(lines(60, 780, ["The first page."]))
     content = made.stream(b"x\x9c" + b"\xff" * 90, "/Filter/FlateDecode")
@@ -206,7 +206,7 @@ def test_a_damaged_page_is_not_left_out_if_all_are_to_be_shown() -> None:
 
 
 def ruled(length: int, width: int = 120) -> Image.Image:
-    """A long strip whose grey says how far down it is: a step of 1 for each hundred pixels."""
+    """A long strip whose grey shows how far down a row is: one step for each hundred pixels."""
     image = Image.new("L", (width, length))
     for top in range(0, length, 100):
         image.paste(top // 100, (0, top, width, top + 100))
@@ -215,7 +215,7 @@ def ruled(length: int, width: int = 120) -> Image.Image:
 
 @pytest.mark.parametrize("lies", [False, True], ids=["upright", "on its side"])
 def test_a_long_picture_is_shown_in_pieces(lies: bool) -> None:  # noqa: FBT001
-    """In order, in full size, each of them beginning above the end of the last one; nothing of it is left out."""
+    """They are in order and in full size, each begins above the end of the last one, and nothing is left out."""
     strip = ruled(8_000).transpose(Image.Transpose.ROTATE_90) if lies else ruled(8_000)
     body = scans.saved(strip, "PNG")
     found, pieces = read(body), [opened(one).convert("L") for one in drawn(body)]
@@ -229,7 +229,7 @@ def test_a_long_picture_is_shown_in_pieces(lies: bool) -> None:  # noqa: FBT001
 
 
 def test_a_long_page_of_a_pdf_is_shown_in_pieces() -> None:
-    """A banner of three metres: each piece shows its own part, as sharply as a usual page."""
+    """Each piece of a three-metre banner shows its own part, as sharply as an ordinary page."""
     made = Made()
     squares = "".join(f"{at / 40:.3f} g {at * 200} 0 200 400 re f\n" for at in range(40))
     made.page(squares, size=(8_000, 400))
@@ -241,8 +241,8 @@ def test_a_long_page_of_a_pdf_is_shown_in_pieces() -> None:
     assert (pieces[0].getpixel((2, 600)), pieces[-1].getpixel((1_197, 600))) == (0, pytest.approx(39 / 40 * 255, abs=3))
 
 
-def test_what_is_too_long_to_be_shown_is_refused() -> None:
-    """Rather than shrunk to a line."""
+def test_a_picture_too_long_to_be_shown_is_refused() -> None:
+    """It is not shrunk to a line."""
     made = Made()
     made.page("0 0 m 200000 100 l S", size=(200_000, 400))
     with pytest.raises(JobError, match="too long to be shown: cut it") as refused:
@@ -250,7 +250,7 @@ def test_what_is_too_long_to_be_shown_is_refused() -> None:
     assert refused.value.reason is Reason.DOCUMENT_TOO_LARGE
 
 
-def test_a_fax_is_not_squeezed() -> None:
+def test_a_fax_keeps_its_proportions() -> None:
     """Its pixels are twice as high as wide; people and models want them square."""
     fax = scans.page(size=(640, 320)).point(lambda value: 255 * (value > 128)).convert("1")
     body = scans.saved(fax, "TIFF", dpi=(200, 100))
@@ -258,7 +258,7 @@ def test_a_fax_is_not_squeezed() -> None:
 
 
 def test_pages_without_text_are_shown_and_the_others_read() -> None:
-    """In order: the text is before, between and behind the pictures."""
+    """The order is kept: text comes before, between and after the pictures."""
     found = read(scans.document("mixed.pdf"))
     assert found.pages == Pages(text="2, 4", images="1, 3")
     first, third = found.pictures
@@ -275,8 +275,8 @@ def test_all_pages_are_shown_if_the_recipe_asks_for_them() -> None:
     assert [max(opened(one).size) for one in drawn(corpus.pdf(3), Wish(Show.ALL, 800))] == [800] * 3
 
 
-def test_a_page_whose_letters_nobody_can_know_is_shown() -> None:
-    """Its font does not say what they mean, but they can be seen."""
+def test_a_page_of_unmapped_glyphs_is_shown() -> None:
+    """Its font does not tell what the letters mean, but they can be seen."""
     found = read((CASES / "notounicode.pdf").read_bytes())
     assert (found.text, found.pages) == ("", Pages(images="1"))
 
@@ -297,16 +297,16 @@ def test_forty_pages_are_drawn_in_the_order_asked_for() -> None:
     assert [mark_of(opened(one)) for one in found] == [Mark(40, 40, "upright"), Mark(7, 40, "upright")]
 
 
-def test_a_page_that_is_turned_is_drawn_as_it_is_read() -> None:
-    """The page lies on its side, and its /Rotate says how it is held."""
+def test_a_rotated_page_is_drawn_as_it_is_read() -> None:
+    """The page lies on its side, and its /Rotate turns it upright."""
     lying = scans.pdf([scans.page().transpose(Image.Transpose.ROTATE_90)])
     turned = lying.replace(b"/MediaBox", b"/Rotate 90 /MediaBox", 1)
     assert [mark.lies for mark in marks(lying) if mark] == ["on its side"]
     assert [mark.lies for mark in marks(turned) if mark] == ["upright"]
 
 
-def test_what_is_sent_is_bounded_in_bytes() -> None:
-    """Noise is what JPEG cannot shrink: the more pages go out together, the fewer bytes each of them may have."""
+def test_the_size_of_drawn_pages_is_bounded() -> None:
+    """Noise does not compress as JPEG: the more pages are sent together, the fewer bytes each may have."""
     noise = Image.effect_noise((1600, 1600), 120)
     assert len(drawn(scans.saved(noise, "PNG", compress_level=1), Wish(Show.ALL, 4096))[0].body) <= 1024 * 1024
     frame = noise.crop((0, 0, 900, 900))
@@ -314,8 +314,8 @@ def test_what_is_sent_is_bounded_in_bytes() -> None:
     assert sum(len(one.body) for one in drawn(many)) <= 16 * 1024 * 1024
 
 
-def test_a_child_reads_and_draws_with_nothing_but_its_bounds() -> None:
-    """In confinement: every decoder can be loaded there, and what comes back are the pages and no text."""
+def test_a_confined_child_reads_and_draws() -> None:
+    """Every decoder can be loaded in confinement, and the pages come back without text."""
 
     async def both(body: bytes) -> tuple[Extracted, list[Rendered]]:
         extractor = ChildExtractor()
@@ -332,7 +332,7 @@ def test_a_child_reads_and_draws_with_nothing_but_its_bounds() -> None:
 
 
 def test_pages_that_take_too_long_to_draw_are_given_up_with_the_remedy() -> None:
-    """The child is killed in the midst of four thousand large pages, and nothing of them is sent."""
+    """The child is killed amid four thousand large pages, and none of them is sent."""
     extractor = ChildExtractor(limit_s=0.5)
     with pytest.raises(
         JobError, match=r"more than 0\.5 s .* show fewer pages at a time \(images\.max_pages"
@@ -348,7 +348,7 @@ def test_a_child_refuses_what_cannot_be_drawn() -> None:
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L"] if is_deep() else ["RGBA"])
 def test_a_picture_within_the_limit_is_drawn_within_the_memory(mode: str) -> None:
-    """The largest that are read, in a child that has no more than its bounds."""
+    """It is the largest that is read, and the child has only its bounds."""
     memory_bytes = 200 * 2**20
     pixels = int(memory_bytes * 0.6) // {"RGB": 4, "RGBA": 10, "L": 1}[mode]
     side = int(pixels**0.5)
@@ -391,7 +391,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_cannot_be_shown_is_refused_with_its_remedy(name: str) -> None:
-    """When it is measured or, where only decoding shows it, when it is drawn: never half a page."""
+    """It is refused when measured or, if only decoding reveals it, when drawn: half a page is never sent."""
     make, reason, remedy = REFUSED[name]
     body = make()
     with pytest.raises(JobError, match=remedy) as refused:
@@ -399,8 +399,8 @@ def test_what_cannot_be_shown_is_refused_with_its_remedy(name: str) -> None:
     assert refused.value.reason is reason
 
 
-def test_a_tiff_whose_pages_go_round_in_a_circle_ends() -> None:
-    """The second page says that the first is the next."""
+def test_a_tiff_whose_pages_form_a_cycle_ends() -> None:
+    """The second page names the first as the next one."""
     body = bytearray(scans.document("fax.tiff"))
     first = struct.unpack_from("<I", body, 4)[0]
     second_at = first + 2 + 12 * struct.unpack_from("<H", body, first)[0]
@@ -410,7 +410,7 @@ def test_a_tiff_whose_pages_go_round_in_a_circle_ends() -> None:
 
 
 @pytest.mark.parametrize("name", ["shot.png", "forty.pdf"])
-def test_without_a_wish_everything_is_as_before(name: str) -> None:
+def test_without_a_wish_for_pictures_a_scan_is_refused(name: str) -> None:
     """A model that is not known to see gets what it always got: a refusal that says why."""
     body = scans.document(name)
     reason = Reason.UNSUPPORTED_TYPE if name.endswith("png") else Reason.UNREADABLE_DOCUMENT

@@ -1,4 +1,4 @@
-"""RTF comes out as a page shows it: every character set, numbers, tables, notes, and nothing twice."""
+"""RTF is read as a page shows it: every character set, numbers, tables, notes, and nothing twice."""
 
 # ruff: noqa: RUF001 - the letters are Greek and Cyrillic on purpose
 
@@ -17,20 +17,20 @@ CASES = Path(__file__).parent / "cases"
 
 
 def text(body: str | bytes, head: str = "\\ansi\\ansicpg1252") -> str:
-    """What a body says, in a document with a usual head."""
+    """The text of a body, in a document with the usual header."""
     content = body.encode() if isinstance(body, str) else body
     return read_rtf(b"{\\rtf1" + head.encode() + b" " + content + b"}").text.rstrip("\n")
 
 
 def test_numbers_of_lists_are_shown() -> None:
-    r"""The sample: \listtext and \pntext."""
+    r"""The sample has \listtext and \pntext."""
     assert read((CASES / "lists.rtf").read_bytes(), "lists.rtf") == Extracted(
         "1. First item\n2. Second item\n(a) Third\n- Fourth\n"
     )
 
 
-def test_special_characters_are_what_they_are() -> None:
-    """The sample: no-break space, hyphens, a character beyond the basic plane, replacements left out."""
+def test_special_characters_are_kept() -> None:
+    """The sample has no-break spaces, hyphens, a character outside the basic plane, and omitted replacements."""
     shown = read((CASES / "unicode.rtf").read_bytes(), "unicode.rtf")
     wanted = "\u0414\u043e\u0433ovor €100 日x 😀 emoji —\u2013\u2018q\u2019“d”•\u00a0nbsp\u2011hysoft\tTAB\nLINE\n"
     assert shown == Extracted(wanted)
@@ -55,7 +55,7 @@ def test_special_characters_are_what_they_are() -> None:
     ],
 )
 def test_each_font_has_its_character_set(charset: int, encoded: str, wanted: str) -> None:
-    """Bytes of two-byte sets may be letters, or a backslash."""
+    """A byte of a two-byte set may look like a letter or a backslash."""
     fonts = f"{{\\fonttbl{{\\f0\\fcharset0 Arial;}}{{\\f7\\fcharset{charset} Face;}}}}"
     assert text(f"{fonts}\\f0 caf\\'e9 {{\\f7 {encoded}}} caf\\'e9") == f"café {wanted} café"
 
@@ -74,12 +74,12 @@ def test_each_font_has_its_character_set(charset: int, encoded: str, wanted: str
     ],
 )
 def test_a_document_has_a_code_page(head: str, encoded: bytes, wanted: str) -> None:
-    """For fonts that name none, in bytes that are escaped or not."""
+    """It applies to fonts that name none, in escaped and raw bytes."""
     assert text(encoded, head) == wanted
 
 
 def test_replacements_for_old_readers_are_left_out() -> None:
-    r"""As many characters as \uc says, in bytes, words or symbols; a group ends them; a lone half is unreadable."""
+    r"""\uc tells how many characters, words or symbols to skip; a group ends them; a lone surrogate is unreadable."""
     assert text(
         "\\uc2\\u26085\\'93\\'fa\\uc1\\u8211 -\\u8364\\'80x{\\u233 e}y\\uc0\\u945 z"
     ) == "日-€x\u00e9yαz".replace("日-", "日\u2013")
@@ -88,7 +88,7 @@ def test_replacements_for_old_readers_are_left_out() -> None:
 
 
 def test_tables_are_tables() -> None:
-    """Merged cells are empty, pipes are escaped, nested tables are in their cell, two tables stay two."""
+    """Merged cells are empty, pipes escaped, nested tables inside their cell; adjacent tables stay separate."""
     row = "\\trowd\\cellx1\\cellx2\\intbl A|B\\cell C\\par D\\cell\\row"
     assert text(f"{row}\\pard x\\par {row}") == (
         "| A\\|B | C<br>D |\n| --- | --- |\n\nx\n\n| A\\|B | C<br>D |\n| --- | --- |"
@@ -105,7 +105,7 @@ def test_tables_are_tables() -> None:
 
 
 def test_notes_have_one_mark_each() -> None:
-    """Footnotes and endnotes apart; comments say whose they are; headers and footers once."""
+    """Footnotes and endnotes are numbered apart, comments name their author, headers and footers appear once."""
     shown = text(
         "{\\header Head\\par}{\\footer Foot}One{\\super\\chftn}{\\footnote{\\super\\chftn} first}"
         " two{\\super\\chftn{\\*\\footnote\\ftnalt\\chftn second}}"
@@ -119,7 +119,7 @@ def test_notes_have_one_mark_each() -> None:
 
 
 def test_fields_show_their_result() -> None:
-    """Not their instruction; links lead somewhere; forms show what is ticked and chosen."""
+    """Instructions are left out, links keep their address, and forms show what is ticked and chosen."""
     link = '{\\field{\\*\\fldinst{HYPERLINK "https://x.org/a"}}{\\fldrslt{\\ul site}}}'
     assert text(f"see {link}.") == "see [site](https://x.org/a)."
     box = "{\\field{\\*\\fldinst FORMCHECKBOX{\\*\\formfield{\\fftype1\\ffres%s\\ffdefres1}}}{\\fldrslt}}"
@@ -133,8 +133,8 @@ def test_fields_show_their_result() -> None:
     assert text("{\\field{\\*\\fldinst TOC}{\\fldrslt One\\tab 1\\par Two\\tab 2\\par}}") == "One\t1\n\nTwo\t2"
 
 
-def test_what_was_deleted_is_out() -> None:
-    """Text, moved text in its old place, a paragraph's end, a note; inserted text is in."""
+def test_deletions_are_left_out() -> None:
+    """Deleted text, paragraph ends and notes, and moved text in its old place, are gone; inserted text is read."""
     assert text("a{\\deleted b{\\footnote gone}}{\\revised c}{\\mvf d}\\deleted\\par\\deleted0 e") == "ace"
 
 
@@ -143,8 +143,8 @@ def test_hidden_text_is_marked_as_hidden() -> None:
     assert text("a {\\v secret words} b\\v c\\plain d") == "a [hidden text: secret words] b[hidden text: c]d"
 
 
-def test_boxes_and_objects() -> None:
-    """A shape's text once, behind its paragraph; WordArt; embedded objects are named."""
+def test_boxes_and_objects_are_read_or_named() -> None:
+    """A shape's text appears once, after its paragraph; WordArt is read; embedded objects are named."""
     shape = "{\\shp{\\*\\shpinst{\\sp{\\sn posh}{\\sv 2}}{\\shptxt In the box\\par}}"
     shape += "{\\shprslt{\\*\\do\\dptxbx{\\dptxbxtext In the box}}}}"
     assert text(f"a{shape}b\\par c") == "ab\n\nIn the box\n\nc"
@@ -157,8 +157,8 @@ def test_boxes_and_objects() -> None:
     )
 
 
-def test_headings_are_known_by_outline_and_style() -> None:
-    """With the number that is before them."""
+def test_headings_are_recognised_by_outline_and_style() -> None:
+    """They keep the number before them."""
     styles = "{\\stylesheet{\\s0 Normal;}{\\s1\\outlinelevel0 Titel;}{\\s2 heading 2;}}"
     shown = text(
         f"{styles}\\pard\\s1 One\\par\\pard\\s2{{\\listtext 1.1\\tab}}Two\\par\\pard\\outlinelevel2 Three\\par\\pard x"
@@ -166,8 +166,8 @@ def test_headings_are_known_by_outline_and_style() -> None:
     assert shown == "# One\n\n## 1.1 Two\n\n### Three\n\nx"
 
 
-def test_numbers_that_nobody_wrote_out_are_counted() -> None:
-    """By the table of lists: levels, forms, starts, restarts."""
+def test_numbers_that_are_not_written_out_are_counted() -> None:
+    """The list table gives levels, formats, starts and restarts."""
     levels = (
         "{\\listlevel\\levelnfc0\\levelstartat3{\\leveltext\\'02\\'00.;}}"
         "{\\listlevel\\levelnfc4\\levelstartat1{\\leveltext\\'04\\'00.\\'01);}}"
@@ -201,20 +201,20 @@ def test_powers_and_struck_words_are_marked() -> None:
     )
 
 
-def test_formulas_stand_in_a_line() -> None:
-    """In their place in the sentence."""
+def test_formulas_are_on_one_line() -> None:
+    """They are in their place in the sentence."""
     math = "{\\mmath{\\*\\moMath{\\mf{\\mfPr{\\mtype bar}}{\\mnum{\\mr a}}{\\mden{\\mr b}}}}}"
     assert text(f"x={math} here") == "x=(a)/(b) here"
 
 
-def test_binary_data_is_passed_over() -> None:
-    """Whatever braces it holds."""
+def test_binary_data_is_skipped() -> None:
+    """It may contain braces."""
     assert text("a{\\pict\\bin5 }}}}}}b{\\*\\unknown\\bin3 {{{ x{y}}c") == "abc"
     assert text("a\\bin3 }}}b") == "ab"
 
 
 def test_a_scan_is_refused_and_a_truncated_file_is_noted() -> None:
-    """Pictures only; a file that ends in its middle; a mail's body may be empty."""
+    """A scan has only pictures; a truncated file keeps its beginning; a mail's body may be empty."""
     with pytest.raises(JobError, match="nothing but pictures") as refused:
         read_rtf(b"{\\rtf1{\\pict 0102}}")
     assert refused.value.reason is Reason.UNREADABLE_DOCUMENT
@@ -226,26 +226,26 @@ def test_a_scan_is_refused_and_a_truncated_file_is_noted() -> None:
     assert read_rtf(b"{\\rtf1 whole {\\b half") == Extracted(f"whole half\n\n[{note}]\n", (note,))
 
 
-def test_a_mark_or_blank_lines_may_stand_before_it() -> None:
+def test_a_byte_order_mark_or_blank_lines_may_precede_it() -> None:
     """Some editors put a byte order mark before everything."""
     assert read(b"\xef\xbb\xbf{\\rtf1 text}", "a").text == read(b"\r\n {\\rtf1 text}\0\0", "a").text == "text\n"
 
 
-def test_a_letterhead_makes_no_document_of_a_scan() -> None:
-    """The body is pictures only, whatever its header says."""
+def test_a_scan_with_a_letterhead_is_still_a_scan() -> None:
+    """Its body is only pictures, whatever its header contains."""
     with pytest.raises(JobError, match="nothing but pictures"):
         read(b"{\\rtf1{\\header ACME Ltd}{\\pict 0102}\\par}", "a.rtf")
 
 
-def test_deep_groups_are_no_danger() -> None:
-    """Thousands are read, what has no end is refused."""
+def test_deep_groups_are_safe() -> None:
+    """Thousands of levels are read, endless nesting is refused."""
     assert text("{" * 20_000 + "deep" + "}" * 20_000) == "deep"
     with pytest.raises(JobError, match="groups"):
         read_rtf(b"{\\rtf1" + b"{" * 200_000)
 
 
-def test_a_page_that_was_packed_into_rtf_comes_out_as_it_was() -> None:
-    """As mail programs do it; other RTF holds none."""
+def test_a_page_packed_into_rtf_is_restored() -> None:
+    """Mail programs pack pages like this; other RTF contains none."""
     packed = (
         b"{\\rtf1\\ansi\\ansicpg1251\\fromhtml1 \\deff0{\\fonttbl{\\f0\\fcharset204 Arial;}}{\\colortbl;}"
         b'{\\*\\htmltag19 <html>}{\\*\\htmltag64}\\htmlrtf {\\htmlrtf0 {\\*\\htmltag84 <b title="\\\'c2">}'
@@ -264,8 +264,8 @@ _WORDS = st.lists(
 
 
 @given(words=_WORDS, wrapping=st.lists(st.sampled_from(["", "b", "i\\fs20", "*\\bkmkstart x", "pict 00", "field"])))
-def test_every_word_comes_out_once_and_in_order(words: list[str], wrapping: list[str]) -> None:
-    """Whatever groups are around and between them."""
+def test_every_word_is_read_once_and_in_order(words: list[str], wrapping: list[str]) -> None:
+    """Any groups may be around and between the words."""
     pieces = []
     for number, word in enumerate(words):
         units = memoryview(word.encode("utf-16-le")).cast("H")
@@ -295,6 +295,6 @@ _PIECES = [
 
 @given(st.lists(st.sampled_from(_PIECES), max_size=60))
 def test_no_order_of_pieces_breaks_the_reader(pieces: list[bytes]) -> None:
-    """It answers with a text, whatever it is."""
+    """It answers with a text for any sequence."""
     assert isinstance(rtf_text(b"{\\rtf1" + b"".join(pieces)).text, str)
     encapsulated_html(b"{\\rtf1\\fromhtml1" + b"".join(pieces))

@@ -1,4 +1,4 @@
-"""Workbooks: every cell comes out once, in its place, as it is shown; what is not read is reported."""
+"""Workbooks: every cell appears once, in its place, as displayed; what is not read is reported."""
 
 import io
 from collections.abc import Callable
@@ -20,7 +20,7 @@ DRAWING = "http://schemas.openxmlformats.org/drawingml/2006"
 
 
 def lines(extracted: Extracted) -> list[str]:
-    """The lines that are not empty, rules of tables aside."""
+    """The lines that are not empty, without table rules."""
     return [one for one in extracted.text.splitlines() if one and not one.startswith("| ---")]
 
 
@@ -32,12 +32,12 @@ def saved(book: Workbook) -> bytes:
 
 
 def sheet(*rows: str, **more: object) -> list[str]:
-    """The lines of a workbook of one sheet, its heading left out."""
+    """The lines of a single-sheet workbook, without the heading."""
     return lines(read(xlsx({"S": data(*rows)}, **more), "a.xlsx"))[1:]
 
 
-def test_a_stray_cell_takes_no_sheet_along() -> None:
-    """The rows between are said to be empty, and both sheets are there."""
+def test_a_stray_cell_hides_nothing() -> None:
+    """The rows in between are reported as empty, and both sheets are read."""
     found = read((CASES / "stray200000.xlsx").read_bytes(), "a.xlsx")
     assert [one for one in lines(found) if one[0] in "#["] == [
         "## Invoices", "[rows 21 to 199,999 are empty]", "## Other",
@@ -48,19 +48,19 @@ def test_a_stray_cell_takes_no_sheet_along() -> None:
 
 
 def test_the_last_row_is_read() -> None:
-    """Beside the first one."""
+    """It is read together with the first one."""
     found = lines(read((CASES / "lastrow.xlsx").read_bytes(), "a.xlsx"))
     assert found == ["## Sheet", "| x |", "[rows 2 to 1,048,575 are empty]", "| LASTROW |"]
 
 
-def test_dates_in_formats_of_east_asia_are_dates() -> None:
+def test_dates_in_east_asian_formats_are_dates() -> None:
     """The same number without the format is a number."""
     found = lines(read((CASES / "cjkdate31.xlsx").read_bytes(), "a.xlsx"))
     assert found == ["## Sheet", "| custom | 2025-04-14 |", "| plain | 45761 |"]
 
 
-def test_the_last_cell_of_all_is_read_in_its_own_column() -> None:
-    """Columns that are empty are left out and said so, few of them stay."""
+def test_the_last_possible_cell_is_read_in_its_own_column() -> None:
+    """A long run of empty columns is left out, and a note says so; a short one stays."""
     assert sheet(row(1, text("A1", "a"), text("C1", "c"), text("XFD1", "end")), row(2, text("B2", "b"))) == [
         "[columns D to XFC are empty]", "| a |  | c | end |", "|  | b |  |  |",
     ]  # fmt: skip
@@ -68,13 +68,13 @@ def test_the_last_cell_of_all_is_read_in_its_own_column() -> None:
 
 
 def test_few_empty_rows_stay_in_the_table() -> None:
-    """Four of them; a fifth parts two tables."""
+    """Up to four stay; five split the table in two."""
     assert sheet(row(1, text("A1", "a")), row(6, text("A6", "b"))) == ["| a |", *["|  |"] * 4, "| b |"]
     assert sheet(row(1, text("A1", "a")), row(7, text("A7", "b"))) == ["| a |", "[rows 2 to 6 are empty]", "| b |"]
 
 
 def test_scattered_cells_are_listed_one_by_one() -> None:
-    """A table of them would be blanks, millions of them here."""
+    """A table of them would be nearly all blanks, here millions."""
     scattered = [row(n, number(f"{letters}{n}", n)) for n, letters in ((1, "A"), (2, "ZZ"), (3, "AAA"))]
     scattered += [row(n, *(number(f"{chr(64 + m)}{chr(64 + n)}{n}", n) for m in range(1, 9))) for n in range(4, 27)]
     found = sheet(*scattered)
@@ -82,16 +82,16 @@ def test_scattered_cells_are_listed_one_by_one() -> None:
     assert len(found) == 3 + 23 * 8
 
 
-def test_cells_without_references_stand_one_behind_the_other() -> None:
-    """As some programs write them; the row's number may be missing, too."""
+def test_cells_without_references_are_consecutive() -> None:
+    """Some programs write them so; the row's number may be missing too."""
     rows = "<row><c><v>1</v></c><c/><c><v>3</v></c></row><row r='3'><c r='B3'><v>5</v></c><c><v>6</v></c></row>"
     assert sheet(rows, "<row><c><v>7</v></c></row>", '<row><c r="A6"><v>8</v></c></row>') == [
         "| 1 |  | 3 |", "|  |  |  |", "|  | 5 | 6 |", "| 7 |  |  |", "|  |  |  |", "| 8 |  |  |",
     ]  # fmt: skip
 
 
-def test_rows_out_of_order_are_put_in_order() -> None:
-    """A row that comes twice holds both its halves."""
+def test_rows_out_of_order_are_sorted() -> None:
+    """A row that occurs twice has the cells of both."""
     assert sheet(row(2, number("A2", 2)), row(1, number("A1", 1)), row(2, number("B2", 3))) == ["| 1 |  |", "| 2 | 3 |"]
 
 
@@ -117,8 +117,8 @@ def test_rows_out_of_order_are_put_in_order() -> None:
         ('<c r="A1" t="n"><v> 12345.678901234567 </v></c>', "12345.678901234567"),
     ],
 )  # fmt: skip
-def test_a_cell_says_what_it_shows(cell: str, shown: str) -> None:
-    """Texts without the readings above them, truth values, errors, dates, results of formulas."""
+def test_a_cell_is_read_as_displayed(cell: str, shown: str) -> None:
+    """Texts without furigana, booleans, errors, dates and results of formulas."""
     strings = (
         '<t>東京</t><rPh sb="0" eb="2"><t>トウキョウ</t></rPh><r><t> plain</t></r>',
         '<r><t xml:space="preserve">one </t></r><r><rPr><b/></rPr><t>two</t></r>',
@@ -129,7 +129,7 @@ def test_a_cell_says_what_it_shows(cell: str, shown: str) -> None:
 
 
 def test_a_formula_without_a_stored_value_is_noted() -> None:
-    """As programs write it that do not calculate; an empty text is a value."""
+    """Programs that do not calculate write such formulas; an empty text is a value."""
     book = Workbook()
     book.active.append([1, "=SUM(A1:A1)", "=A1|2"])
     found = read(saved(book), "a.xlsx")
@@ -140,8 +140,8 @@ def test_a_formula_without_a_stored_value_is_noted() -> None:
     assert sheet(row(1, '<c r="B1"><f t="shared" si="0"/></c>'))[0] == "| [not calculated] |"
 
 
-def test_sheets_come_in_the_order_of_the_workbook_with_their_state() -> None:
-    """Whatever their files are called; empty ones are there, too."""
+def test_sheets_are_in_workbook_order_with_their_state() -> None:
+    """The names of their files do not matter; empty sheets are listed too."""
     sheets = {"Z & co": data(row(1, number("A1", 1))), "Budget": data(row(1, number("A1", 2))), "A": "", "Deep": data()}
     body = xlsx(sheets, states={"Budget": "hidden", "Deep": "veryHidden"})
     assert lines(read(body, "a.xlsx")) == [
@@ -150,14 +150,14 @@ def test_sheets_come_in_the_order_of_the_workbook_with_their_state() -> None:
 
 
 def test_hidden_rows_and_columns_are_read() -> None:
-    """A filter hides them from nobody who asks."""
+    """A filter does not remove content."""
     rows = data('<row r="1" hidden="1"><c><v>1</v></c></row>')
     inside = f'<cols><col min="1" max="1" hidden="1"/></cols>{rows}'
     assert lines(read(xlsx({"S": inside}), "a.xlsx"))[1:] == ["| 1 |"]
 
 
-def test_merged_cells_say_their_value_once() -> None:
-    """In their first place; the columns behind them do not move."""
+def test_merged_cells_have_their_value_once() -> None:
+    """It is in the first place, and the columns after it do not move."""
     book = Workbook()
     for cells in (["Year", None, "Sum"], ["2024", "2025", 3]):
         book.active.append(cells)
@@ -166,13 +166,13 @@ def test_merged_cells_say_their_value_once() -> None:
 
 
 def test_dates_may_begin_in_1904() -> None:
-    """As the workbook says."""
+    """The workbook says so."""
     more = {"formats": (14,), "properties": '<workbookPr date1904="1"/>'}
     assert sheet(row(1, number("A1", 44299, 1)), **more) == ["| 2025-04-14 |"]
 
 
 def test_strict_files_with_prefixes_are_read() -> None:
-    """The same names in another namespace, behind a prefix, in parts of odd names and cases."""
+    """The element names are in another namespace, with a prefix, in parts with unusual names and case."""
     files = {
         "[Content_Types].xml": (
             b'<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
@@ -195,8 +195,8 @@ def test_strict_files_with_prefixes_are_read() -> None:
     assert lines(read(corpus.packed(files), "a.xlsx")) == ["## S", "| 7 | b |"]
 
 
-def test_comments_stand_below_the_cells_with_their_authors() -> None:
-    """A thread in place of the note that old programs see of it."""
+def test_comments_are_below_the_cells_with_their_authors() -> None:
+    """A thread replaces the note that old programs see instead of it."""
     book = Workbook()
     book.active["B2"] = 5
     book.active["B2"].comment = Comment("Anna:\nPlease | check", "Anna")
@@ -228,7 +228,7 @@ def test_comments_stand_below_the_cells_with_their_authors() -> None:
 
 
 def drawing(inside: str) -> dict[str, bytes]:
-    """A drawing on the first sheet, with one chart, one picture and an embedded object at hand."""
+    """A drawing on the first sheet, with a chart, a picture and an embedded object available to it."""
     return {
         "xl/worksheets/_rels/sheet1.xml.rels": relations(("d", "drawing", "../drawings/drawing1.xml")),
         "xl/drawings/drawing1.xml": (
@@ -247,7 +247,7 @@ def drawing(inside: str) -> dict[str, bytes]:
 
 
 def test_text_boxes_and_charts_are_read_once() -> None:
-    """If there is content for old and for new programs, the new one; a chart's data are in the cells already."""
+    """The new of two alternative contents is read; a chart's data are already in the cells."""
     box = "<xdr:sp><xdr:txBody><a:p><a:r><a:t>{}</a:t></a:r></a:p></xdr:txBody></xdr:sp>"
     inside = (
         f"<xdr:twoCellAnchor><xdr:grpSp>{box.format('in a group')}</xdr:grpSp></xdr:twoCellAnchor>"
@@ -271,7 +271,7 @@ def test_a_sheet_that_is_a_chart_says_so() -> None:
 
 
 def test_page_headers_links_and_embedded_objects_are_named() -> None:
-    """Without the codes for fonts and page numbers."""
+    """The codes for fonts and page numbers are left out."""
     inside = data(row(1, number("A1", 1))) + (
         '<hyperlinks><hyperlink ref="A1" r:id="h"/><hyperlink ref="A2" location="S!A1"/></hyperlinks>'
         '<headerFooter><oddHeader>&amp;L&amp;"Arial,Bold"&amp;12Draft &amp;&amp; secret&amp;RPage &amp;P</oddHeader>'
@@ -292,7 +292,7 @@ def test_page_headers_links_and_embedded_objects_are_named() -> None:
 
 
 def test_a_sheet_of_pictures_only_is_noted_and_a_workbook_of_them_refused() -> None:
-    """There is nothing to read but by OCR."""
+    """Only OCR could read them."""
     found = read(xlsx({"Scan": data(), "S": data(row(1, number("A1", 1)))}, more=drawing("<xdr:pic/>")), "a.xlsx")
     assert found.notes == ("sheet Scan: no text, only pictures",)
     assert "[sheet Scan: no text, only pictures]" in found.text
@@ -303,7 +303,7 @@ def test_a_sheet_of_pictures_only_is_noted_and_a_workbook_of_them_refused() -> N
 
 
 def test_an_empty_workbook_is_empty() -> None:
-    """Headings are no text."""
+    """Headings do not count as text."""
     with pytest.raises(JobError) as refused:
         read(saved(Workbook()), "a.xlsx")
     assert refused.value.reason is Reason.EMPTY_DOCUMENT
@@ -343,7 +343,7 @@ BROKEN: dict[str, tuple[Callable[[], bytes], list[str], str]] = {
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_damage_is_noted_and_the_rest_is_read(name: str) -> None:
-    """Sheet by sheet."""
+    """This holds for each sheet."""
     make, wanted, note = BROKEN[name]
     found = read(make(), "a.xlsx")
     assert lines(found) == wanted
@@ -351,7 +351,7 @@ def test_damage_is_noted_and_the_rest_is_read(name: str) -> None:
 
 
 def test_entities_are_refused() -> None:
-    """Nothing of them is expanded."""
+    """They are never expanded."""
     bomb = f'<!DOCTYPE x [<!ENTITY a "lol">]><worksheet xmlns="{MAIN}"><sheetData/></worksheet>'.encode()
     with pytest.raises(JobError) as refused:
         read(corpus.repacked(xlsx({"S": ""}), "xl/worksheets/sheet1.xml", bomb), "a.xlsx")

@@ -1,4 +1,4 @@
-"""XLSB, XLS and ODS: what is in them beside plain cells, and what becomes of damaged ones."""
+"""XLSB, XLS and ODS: everything other than plain cells, and what becomes of damaged files."""
 
 import io
 import random
@@ -37,14 +37,14 @@ BINARY = {"xlsb": xlsb, "xls": xls}
 
 @pytest.mark.parametrize("kind", BINARY)
 def test_number_formats_are_those_of_xlsx(kind: str) -> None:
-    """Dates, durations, percents, currencies, leading zeros; errors by their names."""
+    """Dates, durations, percents, currencies and leading zeros are the same; errors have their names."""
     shown = "| 2025-04-14 | 49:30 | 12.34% | 1234.50 € | 01234 | Mr. Smith | #DIV/0! | #N/A |"
     assert lines(read(BINARY[kind](FORMATTED, FORMATS), "a"))[1:] == [shown]
 
 
 @pytest.mark.parametrize("kind", BINARY)
 def test_hidden_sheets_say_so_and_dates_may_begin_in_1904(kind: str) -> None:
-    """As in XLSX."""
+    """Both are as in XLSX."""
     sheets = {name: [Cell(1, 1, 44299.0, 1)] for name in ("A", "B", "C")}
     found = lines(read(BINARY[kind](sheets, FORMATS, states=(0, 1, 2), is_1904=True), "a"))
     assert found == [
@@ -54,14 +54,14 @@ def test_hidden_sheets_say_so_and_dates_may_begin_in_1904(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", BINARY)
 def test_a_stray_cell_in_the_last_place_is_read(kind: str) -> None:
-    """And nothing is laid out between."""
+    """Nothing is laid out in between."""
     last = (1_048_576, 16_384) if kind == "xlsb" else (65_536, 256)
     found = lines(read(BINARY[kind]({"S": [Cell(1, 1, 1.0), Cell(*last, "end")]}), "a"))
     assert found[1:] == ["| 1 |", f"[rows 2 to {last[0] - 1:,} are empty]", "| end |"]
 
 
 def test_compressed_numbers_and_texts_of_a_binary_cell_are_read() -> None:
-    """Thirty bits for an integer or a fraction, or hundredths of either; formulas with their values."""
+    """Thirty bits for an integer or a fraction, or for a hundredth of either; formulas have their values."""
     numbers = (5 << 2 | 2, (-5 << 2 | 2) & 0xFFFFFFFF, 12345 << 2 | 3, 0x3FF00000, 0x3FF00001)
     cells = [record(2, struct.pack("<III", n, 0, number)) for n, number in enumerate(numbers)]
     cells.append(record(8, struct.pack("<II", 5, 0) + wide("a|b") + bytes(6)))
@@ -73,8 +73,8 @@ def test_compressed_numbers_and_texts_of_a_binary_cell_are_read() -> None:
     assert found[1] == "| 5 | -5 | 123.45 | 1 | 0.01 | a\\|b | rich | 1.5 | shared |"
 
 
-def test_what_hangs_on_a_binary_sheet_is_read() -> None:
-    """Comments, page headers, links, text boxes."""
+def test_comments_links_and_boxes_of_a_binary_sheet_are_read() -> None:
+    """Its page headers are read too."""
     beside = record(494, struct.pack("<IIII", 1, 1, 0, 0) + wide("h") + wide("") * 3)
     beside += record(479, b"\0\0" + wide("&CDraft &P") + wide("") + struct.pack("<I", 0xFFFFFFFF) * 4)
     comments = record(632, wide("Anna")) + record(635, struct.pack("<IIIII", 0, 4, 4, 1, 1) + bytes(16))
@@ -94,8 +94,8 @@ def test_what_hangs_on_a_binary_sheet_is_read() -> None:
     ]  # fmt: skip
 
 
-def test_what_hangs_on_an_old_sheet_is_read() -> None:
-    """Text boxes but not the frames of comments, charts, page headers; objects of other programs are named."""
+def test_boxes_charts_and_headers_of_an_old_sheet_are_read() -> None:
+    """Text boxes are, but not the frames of comments; objects of other programs are named."""
 
     def obj(kind: int, rest: bytes = b"") -> bytes:
         return biff(0x5D, struct.pack("<HHH", 0x15, 0x12, kind) + bytes(16) + rest + bytes(4))
@@ -122,8 +122,8 @@ def test_what_hangs_on_an_old_sheet_is_read() -> None:
 
 
 @pytest.mark.parametrize("name", ["office.xls", "office.ods"])
-def test_a_workbook_as_a_program_saves_it(extract: Extract, name: str) -> None:
-    """In the container that Excel puts around it, in the real child: all kinds of cells, a comment, a link, a chart."""
+def test_a_workbook_saved_by_a_program_is_read(extract: Extract, name: str) -> None:
+    """A real child reads it from Excel's container: all kinds of cells, a comment, a link, a chart."""
     found = [one for one in extract((CASES / name).read_bytes(), "a").splitlines() if one and "---" not in one]
     assert found[:12] == [
         "## First & one",
@@ -176,7 +176,7 @@ VALUES = [
 
 
 def test_values_of_opendocument_are_shown_with_all_their_digits() -> None:
-    """Between the signs and words that they were seen with; dates in ISO form."""
+    """They keep the signs and words around them; dates are ISO."""
     rows = "".join(
         f"<table:table-row><table:table-cell {said}>{f'<text:p>{seen}</text:p>' if seen else ''}</table:table-cell>"
         "</table:table-row>"
@@ -186,7 +186,7 @@ def test_values_of_opendocument_are_shown_with_all_their_digits() -> None:
     assert found == [f"| {shown} |" for _, _, shown in VALUES]
 
 
-def test_texts_of_opendocument_keep_their_spaces_and_readings_stay_out() -> None:
+def test_texts_of_opendocument_keep_their_spaces_without_ruby() -> None:
     """Comments, text boxes, links and charts are below the cells."""
     inside = (
         "<text:p>a<text:s text:c='2'/>b<text:tab/>c<text:line-break/>d <text:span>e<text:span>f</text:span></text:span>"
@@ -208,7 +208,7 @@ def test_texts_of_opendocument_keep_their_spaces_and_readings_stay_out() -> None
 
 
 def test_repeated_rows_and_cells_of_opendocument_are_bounded() -> None:
-    """A few are written out; of a million equal rows it is said that they are equal."""
+    """A few are written out; for a million equal rows, a note says that they are equal."""
     cell = '<table:table-cell office:value-type="float" office:value="5"'
     rows = (
         f'<table:table-row table:number-rows-repeated="2">{cell} table:number-columns-repeated="3"/></table:table-row>'
@@ -222,7 +222,7 @@ def test_repeated_rows_and_cells_of_opendocument_are_bounded() -> None:
 
 
 def test_hidden_sheets_copies_of_other_files_and_uncalculated_formulas_of_opendocument() -> None:
-    """What a formula once fetched of another file is no sheet of this one."""
+    """The cached copy of another file, which a formula once fetched, is not a sheet of this one."""
     hidden = '<style:style style:name="h"><style:table-properties table:display="false"/></style:style>'
     tables = {
         "A": 'table:style-name="h"><table:table-row><table:table-cell table:formula="of:=1+1"/></table:table-row>',
@@ -236,7 +236,7 @@ def test_hidden_sheets_copies_of_other_files_and_uncalculated_formulas_of_opendo
 
 
 def encrypted_xls() -> bytes:
-    """A workbook whose records behind this one are scrambled."""
+    """A workbook whose records after the first are encrypted."""
     return xls({"S": []}).replace(biff(0x42, struct.pack("<H", 1200)), biff(0x2F, bytes(2)), 1)
 
 
@@ -253,8 +253,8 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_cannot_be_read_at_all_is_refused(name: str) -> None:
-    """With its reason."""
+def test_an_unreadable_workbook_is_refused(name: str) -> None:
+    """The reason is given."""
     make, says = REFUSED[name]
     with pytest.raises(JobError) as refused:
         read(make(), "a")
@@ -279,7 +279,7 @@ BROKEN: dict[str, Callable[[], bytes]] = {
 
 @pytest.mark.parametrize("kind", BROKEN)
 def test_content_before_the_damage_is_read(kind: str) -> None:
-    """And the damage is reported."""
+    """The damage is reported."""
     found = read(BROKEN[kind](), "a")
     assert "| 1 |" in found.text
     assert found.notes[0].startswith("sheet S: damaged after row 1, the rest")
@@ -288,7 +288,7 @@ def test_content_before_the_damage_is_read(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["xlsb", "xls", "ods"])
 def test_changed_bytes_never_break_the_reader(kind: str) -> None:
-    """It reads, notes or refuses; it never fails in another way."""
+    """It reads, notes or refuses; no other exception escapes."""
     chance = random.Random(kind)
     part = {"xlsb": "xl/worksheets/sheet1.bin", "xls": "", "ods": "content.xml"}[kind]
     for _ in range(60):

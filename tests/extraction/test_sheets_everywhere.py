@@ -1,4 +1,4 @@
-"""One workbook in every kind of file: the same text comes out, every cell in its place."""
+"""One workbook in every file format gives the same text, with every cell in its place."""
 
 import random
 from collections.abc import Callable
@@ -41,7 +41,7 @@ TEXTS = ("Größe", "вода", "東京", "a|b", "two\nlines", "x < y & z", "1.0
 
 
 def random_book(seed: int) -> dict[str, list[Cell]]:
-    """Sheets of cells close together and far apart, within what every kind of file has room for."""
+    """Sheets with cells close together and far apart, within every format's limits."""
     chance = random.Random(seed)
     sheets = {}
     for name in ("One & two", "Größe", "3")[: chance.randrange(1, 4)]:
@@ -63,7 +63,7 @@ def _value(chance: random.Random) -> Value:
 
 
 def shown(value: Value) -> str:
-    """What a cell without a format shows."""
+    """How a cell without a format displays a value."""
     if isinstance(value, bool):
         return str(value).upper()
     if isinstance(value, str):
@@ -72,7 +72,7 @@ def shown(value: Value) -> str:
 
 
 def cells_of(text: str) -> list[str]:
-    """The cells that are not blank, headings among them, in order."""
+    """The cells that are not blank, including headings, in order."""
     found = []
     for line in text.splitlines():
         if line.startswith("|") and not line.startswith("| ---"):
@@ -83,8 +83,8 @@ def cells_of(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_every_cell_of_a_random_workbook_comes_out_in_order_from_every_kind_of_file(seed: int) -> None:
-    """Sheet by sheet, row by row; four readers, one text."""
+def test_a_random_workbook_is_read_the_same_from_every_format(seed: int) -> None:
+    """Every cell is read sheet by sheet, row by row: four readers, one text."""
     sheets = random_book(seed)
     wanted = [part for name, cells in sheets.items() for part in (f"## {name}", *(shown(one.value) for one in cells))]
     texts = {kind: read(write(sheets), f"a.{kind}") for kind, write in WRITERS.items()}
@@ -96,8 +96,8 @@ def test_every_cell_of_a_random_workbook_comes_out_in_order_from_every_kind_of_f
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_every_digit_of_a_random_number_comes_out(seed: int) -> None:
-    """What is read back is the number that was written, whatever its size."""
+def test_every_digit_of_a_random_number_is_read(seed: int) -> None:
+    """The number read is the number written, whatever its size."""
     chance = random.Random(seed)
     values = [chance.uniform(-1, 1) * 10 ** chance.randrange(-12, 15) for _ in range(20)]
     sheets = {"S": [Cell(1, place, value) for place, value in enumerate(values, 1)]}

@@ -1,4 +1,4 @@
-"""Presentations: every text comes out once, in the order of the presentation; what is not read is reported."""
+"""Presentations: every text appears once, in the order of the presentation; what is not read is reported."""
 
 import copy
 import io
@@ -34,7 +34,7 @@ TITLE_ONLY, BLANK, CONTENT = 5, 6, 1
 
 
 def deck(*makers: Callable[[object], None], layout: int = BLANK) -> bytes:
-    """A presentation with a slide for each maker."""
+    """A presentation with one slide for each function given."""
     presentation = Presentation()
     for make in makers:
         make(presentation.slides.add_slide(presentation.slide_layouts[layout]))
@@ -44,19 +44,19 @@ def deck(*makers: Callable[[object], None], layout: int = BLANK) -> bytes:
 
 
 def opened(make: Callable[[object], None], layout: int = BLANK) -> Extracted:
-    """A presentation of one slide, read."""
+    """The result of reading a single-slide presentation."""
     return read(deck(make, layout=layout), "a.pptx")
 
 
 def box(slide: object, text: str, top: float = 1, left: float = 1) -> object:
-    """A text box; a line of the text is a paragraph."""
+    """A text box; each line of the text is a paragraph."""
     frame = slide.shapes.add_textbox(Inches(left), Inches(top), Inches(2), Inches(1)).text_frame
     frame.text = text
     return frame
 
 
 def edited(body: bytes, name: str, edit: Callable[[str], str]) -> bytes:
-    """A presentation with the XML of one part changed."""
+    """A presentation whose part of this name was edited."""
     with zipfile.ZipFile(io.BytesIO(body)) as archive:
         return corpus.repacked(body, name, edit(archive.read(name).decode()).encode())
 
@@ -67,13 +67,13 @@ def lines(extracted: Extracted) -> list[str]:
 
 
 def test_the_order_is_that_of_the_presentation() -> None:
-    """Not that of the files' names."""
+    """The order of file names does not matter."""
     found = read((CASES / "reordered.pptx").read_bytes(), "a.pptx")
     numbers = [int(one) for one in re.findall(r"BODY(\d+) first", found.text)]
     assert numbers == [12, *range(1, 12)]
 
 
-def test_a_rich_deck_comes_out_whole() -> None:
+def test_a_rich_deck_is_read_whole() -> None:
     """Notes, a hidden slide, a table with a pipe and a line break, a chart's values, groups, a link."""
     found = read((CASES / "deck.pptx").read_bytes(), "a.pptx")
     wanted = (
@@ -87,7 +87,7 @@ def test_a_rich_deck_comes_out_whole() -> None:
 
 
 def test_a_deck_of_pictures_only_is_refused(extract: Extract) -> None:
-    """In the real child, too; a deck with nothing on it is empty."""
+    """A real child refuses it too; a deck with nothing on it is empty."""
     with pytest.raises(JobError) as refused:
         extract((CASES / "picturesonly.pptx").read_bytes(), "a.pptx")
     assert refused.value.reason is Reason.UNREADABLE_DOCUMENT
@@ -97,8 +97,8 @@ def test_a_deck_of_pictures_only_is_refused(extract: Extract) -> None:
     assert refused.value.reason is Reason.EMPTY_DOCUMENT
 
 
-def test_slides_of_pictures_only_are_said() -> None:
-    """Also where there is a title above them, or a footer below."""
+def test_slides_of_pictures_only_are_noted() -> None:
+    """They are noted even if they have a title or a footer."""
 
     def picture(slide: object) -> None:
         slide.shapes.add_picture(io.BytesIO(PICTURE), 0, 0)
@@ -132,7 +132,7 @@ def test_slides_of_pictures_only_are_said() -> None:
 
 
 def placeholder(slide: object, kind: str, text: str) -> None:
-    """A placeholder of a kind, with its text."""
+    """A placeholder of the given type, with its text."""
     slide.shapes._spTree.append(
         etree.fromstring(
             f'<p:sp xmlns:p="{P}" xmlns:a="{A}"><p:nvSpPr><p:cNvPr id="99" name="x"/><p:cNvSpPr/><p:nvPr>'
@@ -142,8 +142,8 @@ def placeholder(slide: object, kind: str, text: str) -> None:
     )
 
 
-def test_texts_come_from_top_to_bottom_and_from_left_to_right() -> None:
-    """Whatever the order in which they were drawn; nearly level tops are a row; groups stay together."""
+def test_texts_are_read_from_top_to_bottom_and_left_to_right() -> None:
+    """Drawing order does not matter; nearly level tops are one row; groups stay together."""
 
     def make(slide: object) -> None:
         box(slide, "sixth", 5)
@@ -158,7 +158,7 @@ def test_texts_come_from_top_to_bottom_and_from_left_to_right() -> None:
 
 
 def test_lists_have_their_bullets_and_numbers() -> None:
-    """As the paragraph says, otherwise its layout, otherwise its master; numbers continue after deeper levels."""
+    """The paragraph decides, then its layout, then its master; numbers continue after deeper levels."""
     marks = [
         (0, None, "plain bullet of the master"),
         (1, None, "deeper"),
@@ -186,8 +186,8 @@ def test_lists_have_their_bullets_and_numbers() -> None:
     ]  # fmt: skip
 
 
-def test_text_boxes_have_no_bullets_and_subtitles_as_their_layout_says() -> None:
-    """The layout of a title slide takes the master's bullets away."""
+def test_text_boxes_have_no_bullets_and_subtitles_follow_their_layout() -> None:
+    """A title slide's layout turns off the master's bullets."""
 
     def make(slide: object) -> None:
         slide.shapes.title.text = "Title"
@@ -197,8 +197,8 @@ def test_text_boxes_have_no_bullets_and_subtitles_as_their_layout_says() -> None
     assert lines(opened(make, 0)) == ["## Title", "Subtitle", "one", "two"]
 
 
-def test_raised_and_lowered_characters_and_breaks_stay_apart() -> None:
-    """10^6^ is not 106; a field's text is text, a slide's number is none."""
+def test_superscripts_subscripts_and_breaks_are_kept() -> None:
+    """10^6^ is not 106; a field's text is read, a slide's number is not."""
 
     def make(slide: object) -> None:
         paragraph = box(slide, "").paragraphs[0]._p
@@ -212,8 +212,8 @@ def test_raised_and_lowered_characters_and_breaks_stay_apart() -> None:
     assert lines(opened(make))[1:] == ["10^6^ H~2~O", "1 May"]
 
 
-def test_formulas_stand_in_their_place() -> None:
-    """In a line, as in Word documents."""
+def test_formulas_are_in_their_place() -> None:
+    """They are on one line, as in Word documents."""
     math = "http://schemas.openxmlformats.org/officeDocument/2006/math"
     formula = (
         f'<x xmlns:m="{math}" xmlns:a14="a14"><a14:m><m:oMath><m:f><m:num><m:r><m:t>a+b</m:t></m:r></m:num>'
@@ -228,7 +228,7 @@ def test_formulas_stand_in_their_place() -> None:
 
 
 def test_tables_keep_their_columns() -> None:
-    """Pipes escaped, the places of merged cells empty."""
+    """Pipes are escaped, and the places of merged cells are empty."""
 
     def make(slide: object) -> None:
         table = slide.shapes.add_table(3, 2, 0, 0, Inches(4), Inches(2)).table
@@ -241,7 +241,7 @@ def test_tables_keep_their_columns() -> None:
 
 
 def test_charts_give_their_values_and_diagrams_their_points() -> None:
-    """Those that are missing from the file are reported, as are embedded objects, films and handwriting."""
+    """Charts and diagrams missing from the file are reported, and so are embedded objects, videos and handwriting."""
 
     def make(slide: object) -> None:
         data = CategoryChartData()
@@ -271,7 +271,7 @@ def test_charts_give_their_values_and_diagrams_their_points() -> None:
 
 
 def test_content_for_old_and_new_programs_is_read_once() -> None:
-    """The new one; the old one where there is no other."""
+    """The new one is read, or the old one if there is no other."""
 
     def make(slide: object) -> None:
         box(slide, "inside")
@@ -289,7 +289,7 @@ def test_content_for_old_and_new_programs_is_read_once() -> None:
 
 
 def test_notes_and_comments_are_marked_as_such() -> None:
-    """Comments of both kinds, with their authors and answers."""
+    """Comments of both types have their authors and replies."""
 
     def make(slide: object) -> None:
         box(slide, "text")
@@ -324,7 +324,7 @@ def test_notes_and_comments_are_marked_as_such() -> None:
 
 
 def test_text_of_layouts_appears_once() -> None:
-    """What is no placeholder in them is on every slide, and is no slide's own."""
+    """Layout text that is not a placeholder is on every slide, and belongs to none."""
     body = deck(lambda slide: box(slide, "one"), lambda slide: box(slide, "two"))
     stamp = (
         f'<p:sp xmlns:a="{A}"><p:nvSpPr><p:cNvPr id="9" name="s"/><p:cNvSpPr/><p:nvPr/></p:nvSpPr><p:spPr/>'
@@ -338,7 +338,7 @@ def test_text_of_layouts_appears_once() -> None:
 
 @pytest.mark.parametrize("name", ["ppt/slides/slide1.xml", "ppt/slides/_rels/slide1.xml.rels"])
 def test_a_damaged_slide_is_noted_and_the_others_are_read(name: str) -> None:
-    """A list of relations that is damaged leaves its slide unread; nothing comes out halfway."""
+    """A slide whose relationships are damaged is unread; nothing is read partially."""
     body = corpus.repacked(deck(lambda slide: box(slide, "one"), lambda slide: box(slide, "two")), name, b"<p:sld")
     found = read(body, "a.pptx")
     note = "slide 1: damaged or missing, not read"
@@ -346,8 +346,8 @@ def test_a_damaged_slide_is_noted_and_the_others_are_read(name: str) -> None:
     assert found.notes == (note,)
 
 
-def test_strict_files_of_odd_names_are_read() -> None:
-    """By what the parts are said to be, with whatever prefix."""
+def test_strict_files_with_odd_names_are_read() -> None:
+    """Parts are recognised by their declared types, with any prefix."""
     strict = "http://purl.oclc.org/ooxml/"
     files = {
         "[Content_Types].xml": (
@@ -372,8 +372,8 @@ def test_strict_files_of_odd_names_are_read() -> None:
     assert lines(read(corpus.packed(files), "a.ppsx")) == ["## Slide 1", "two", "## Slide 2", "one"]
 
 
-def test_slides_have_a_bound() -> None:
-    """As pages have; only those that the presentation lists count."""
+def test_slides_are_bounded() -> None:
+    """The same bound holds for pages; only slides that the presentation lists count."""
     listed = "".join(f'<p:sldId id="{n}" r:id="x"/>' for n in range(5_001))
     body = edited(
         deck(lambda slide: box(slide, "one")),
@@ -387,8 +387,8 @@ def test_slides_have_a_bound() -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_every_text_of_a_random_deck_comes_out_once_in_its_order(seed: int) -> None:
-    """Slides in the order of the presentation; on each, texts in their places."""
+def test_every_text_of_a_random_deck_is_read_once_in_order(seed: int) -> None:
+    """Slides are in the order of the presentation, texts in their places on each."""
     chance = random.Random(seed)
     words = (f"w{number}x" for number in range(1_000))
     presentation = Presentation()
@@ -397,11 +397,11 @@ def test_every_text_of_a_random_deck_comes_out_once_in_its_order(seed: int) -> N
         slide = presentation.slides.add_slide(presentation.slide_layouts[TITLE_ONLY])
         slide.shapes.title.text = next(words)
         places = list(range(2, 2 + chance.randrange(6)))
-        said = {top: next(words) for top in places}
+        texts = {top: next(words) for top in places}
         chance.shuffle(places)
         for top in places:
-            _add(slide, said[top], top, chance.randrange(3))
-        wanted[number] = [slide.shapes.title.text, *(said[top] for top in sorted(places))]
+            _add(slide, texts[top], top, chance.randrange(3))
+        wanted[number] = [slide.shapes.title.text, *(texts[top] for top in sorted(places))]
         if chance.random() < 0.5:
             slide.notes_slide.notes_text_frame.text = next(words)
             wanted[number].append(slide.notes_slide.notes_text_frame.text)
@@ -419,7 +419,7 @@ def test_every_text_of_a_random_deck_comes_out_once_in_its_order(seed: int) -> N
 
 
 def _add(slide: object, text: str, top: int, kind: int) -> None:
-    """A text in a box, in a table, in a box in a group."""
+    """A text in a box, in a table, or in a box in a group."""
     if kind == 0:
         box(slide, text, top)
     elif kind == 1:

@@ -1,4 +1,4 @@
-"""A Word file is read however it is packed; what is damaged in it is noted or refused; what is hostile fails alone."""
+"""A Word file is read however it is packed; damage is noted or refused; a hostile file fails alone."""
 
 import asyncio
 import random
@@ -31,13 +31,13 @@ TEMPLATE = TYPE.replace("document.main", "template.main")
     ],
 )
 def test_the_main_part_is_where_the_file_says(main: str, kind: str) -> None:
-    """Under any name, in any folder; with macros, as a template; its other parts lie beside it."""
+    """It may have any name and folder, macros, or be a template; its other parts are beside it."""
     look = numbering(level(0, "decimal", "§ %1"))
     assert read(docx(item("text", 1), {"numbering.xml": look}, main=main, kind=kind), "a").text == "§ 1 text\n"
 
 
 def test_names_of_parts_are_compared_without_case_and_may_be_absolute() -> None:
-    """As the format wants it; a file without relationships is read by the types of its parts."""
+    """The format requires this; a file without relationships is read by its parts' types."""
     body = docx(p("text"))
     for old, new in ((b'Target="word/document.xml"', b'Target="/Word/Document.xml"'), (b'Id="main"', b'Id="other"')):
         links = corpus.unpacked(body)["_rels/.rels"].replace(old, new)
@@ -45,8 +45,8 @@ def test_names_of_parts_are_compared_without_case_and_may_be_absolute() -> None:
     assert read(corpus.repacked(body, "_rels/.rels", b'<R xmlns="x"/>'), "a").text == "text\n"
 
 
-def test_any_prefix_and_the_strict_vocabulary() -> None:
-    """Prefixes are their writers' choice, and the standard has two vocabularies."""
+def test_any_prefix_and_the_strict_vocabulary_are_read() -> None:
+    """Writers choose prefixes freely, and the standard has two vocabularies."""
     look = numbering(level(0, "upperRoman", "%1."))
     body = docx(p(r("a ") + r("b", "<w:b/>")) + item("c", 1), {"numbering.xml": look})
     wanted = "a **b**\n\nI. c\n"
@@ -65,7 +65,7 @@ def _changed(file: bytes, changes: dict[str, str]) -> bytes:
 
 
 def test_a_document_in_one_xml_file_is_read(extract: Extract) -> None:
-    """Flat OPC, as programs pass it on; called text, it is text; Word 2003's older kind is refused by its name."""
+    """Flat OPC is read; with a text file's name, it is text; the older Word 2003 XML is refused by its name."""
     parts = corpus.unpacked(docx(item("flat", 1), {"numbering.xml": numbering(level(0, "decimal", "%1)"))}))
     inside = "".join(
         f'<pkg:part pkg:name="/{name}" pkg:contentType="{TYPE if name.endswith("document.xml") else "x"}"><pkg:xmlData>'
@@ -86,7 +86,7 @@ def test_a_document_in_one_xml_file_is_read(extract: Extract) -> None:
 
 
 def test_damaged_parts_are_noted_and_a_damaged_text_is_refused() -> None:
-    """The text that is there comes out; where it is itself damaged, cut off or absent, nothing passes for it."""
+    """The remaining text is read; if the text itself is damaged, truncated or absent, nothing passes for it."""
     parts = dict.fromkeys(("styles.xml", "settings.xml", "comments.xml", "header1.xml", "footnotes.xml"), "<broken")
     section = '<w:sectPr><w:headerReference w:type="default" r:id="header1"/></w:sectPr>'
     note = '<w:r><w:footnoteReference w:id="1"/></w:r>'
@@ -109,8 +109,8 @@ def test_damaged_parts_are_noted_and_a_damaged_text_is_refused() -> None:
         read(corpus.packed(files), "a")
 
 
-def test_damage_within_the_archive_is_found() -> None:
-    """Whichever byte of the packed text is wrong, what comes out is the text or a refusal."""
+def test_damage_within_the_archive_is_detected() -> None:
+    """Whichever byte of the compressed text is wrong, the outcome is the text or a refusal."""
     whole = docx("".join(p(f"paragraph {number}") for number in range(300)))
     wanted = read(whole, "a").text
     chance = random.Random(7)
@@ -122,7 +122,7 @@ def test_damage_within_the_archive_is_found() -> None:
 
 
 def test_building_blocks_are_noted_and_placeholders_are_not() -> None:
-    """Texts kept for later use are no part of the document."""
+    """Building blocks kept for later use are not part of the document."""
 
     def kept(*galleries: str) -> str:
         inside = "".join(
@@ -139,7 +139,7 @@ def test_building_blocks_are_noted_and_placeholders_are_not() -> None:
 
 
 def test_hostile_nesting_ends_in_a_refusal_or_in_the_text() -> None:
-    """Tables, text boxes, formulas, fields, wrappers, readings: in each other hundreds of times."""
+    """Tables, text boxes, formulas, fields, wrappers and ruby are nested hundreds deep."""
     box = "<w:r><w:pict><v:shape><v:textbox><w:txbxContent>%s</w:txbxContent></v:textbox></v:shape></w:pict></w:r>"
     nests = {
         "table": ("<w:tbl><w:tr><w:tc>%s</w:tc></w:tr></w:tbl>", p("deep"), "%s"),
@@ -170,7 +170,7 @@ def _read_or_refused(body: bytes) -> str:
 
 
 def test_a_long_document_fits_into_little_memory() -> None:
-    """Its elements would need half as much again as there is: it is read piece by piece, be it one table or not."""
+    """Its element tree would need half as much again as there is, so it is read piecewise, even a single table."""
     empty = "<w:r><w:rPr><w:sz w:val='4'/></w:rPr></w:r>" * 12
     lines = [p(empty + r(f"line {number}")) for number in range(22_000)]
     body = "".join(lines[:11_000]) + tbl(*(row(line) for line in lines[11_000:]))
@@ -195,8 +195,8 @@ LOOKS = ["", "<w:b/>", "<w:i/>", "<w:sz w:val='4'/>"]
 
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
-def test_every_word_once_and_in_order(data: st.DataObject) -> None:
-    """Whatever is made of paragraphs, tables, wrappers, revisions, fields: only what was deleted is missing."""
+def test_every_word_is_read_once_and_in_order(data: st.DataObject) -> None:
+    """In any mix of paragraphs, tables, wrappers, revisions and fields, only deletions are missing."""
     wanted: list[str] = []
     body = "".join(_block(data, wanted, 0) for _ in range(data.draw(st.integers(1, 5))))
     text = shown(body + p("."))
@@ -221,16 +221,16 @@ def _block(data: st.DataObject, wanted: list[str], depth: int) -> str:
 def _inline(data: st.DataObject, wanted: list[str]) -> str:
     number = len(wanted)
     text, look = data.draw(WORDS), data.draw(st.sampled_from(LOOKS))
-    said = f"q{number}{text}z"
-    escaped = said.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    word = f"q{number}{text}z"
+    escaped = word.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     around = data.draw(st.sampled_from(AROUND))
     if "del" not in around and "moveFrom" not in around:
-        wanted.append(said)
+        wanted.append(word)
     return around.replace("%s", r(f" {escaped} ", look))
 
 
-def test_a_document_of_python_docx_comes_out_whole() -> None:
-    """As another program writes it, with its own styles and lists."""
+def test_a_document_written_by_python_docx_is_read_whole() -> None:
+    """It has that program's own styles and lists."""
     text = read(corpus.docx(), "a.docx").text
     assert text == (
         f"# {corpus.HEADING}\n\n{corpus.SENTENCES[0]}\n\n- first item\n- second item\n\n{corpus.SENTENCES[1]}\n\n"

@@ -1,4 +1,4 @@
-"""Numbers of lists and headings come out as Word shows them. What LibreOffice shows of these files was compared."""
+"""Numbers of lists and headings are read as Word shows them, checked against what LibreOffice shows for these files."""
 
 # ruff: noqa: RUF001 - letters of other alphabets are wanted
 
@@ -33,7 +33,7 @@ FORMATS = {
 
 
 def _list(levels: str, *places: int) -> str:
-    """The labels of a list whose items are on these levels; each item says "x"."""
+    """The labels of a list whose items are on these levels; each item is "x"."""
     return shown("".join(item("x", 1, place) for place in places), {"numbering.xml": numbering(levels)})
 
 
@@ -42,14 +42,14 @@ def _labels(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_each_format_of_numbers(form: str) -> None:
-    """All that the standard names; one that nobody knows is shown in digits."""
+def test_each_number_format_is_read(form: str) -> None:
+    """All formats in the standard are read; an unknown one gives digits."""
     number, wanted = FORMATS[form]
     assert shown_number(number, form) == wanted
 
 
-def test_numbers_that_a_format_has_no_sign_for_are_digits() -> None:
-    """Nothing fails on them, however large, zero or negative."""
+def test_numbers_that_a_format_cannot_write_are_digits() -> None:
+    """None fails, however large, zero or negative."""
     for form in FORMATS:
         for number in (0, -5, 10**9):
             assert isinstance(shown_number(number, form), str)
@@ -60,7 +60,7 @@ def test_numbers_that_a_format_has_no_sign_for_are_digits() -> None:
 
 
 def test_lower_numbers_include_upper_levels_and_restart_below_them() -> None:
-    """Also where a level was skipped: Word counts it as begun."""
+    """This holds even if a level was skipped: Word counts it as begun."""
     assert _labels(_list(CLAUSES, 0, 1, 2, 2, 0, 1)) == ["1.", "1.1", "(a)", "(b)", "2.", "2.1"]
     assert _labels(_list(CLAUSES, 1, 1, 0, 1, 3, 2, 0, 2)) == [
         "1.1", "1.2", "2.", "2.1", "2.1.a.i", "(b)", "3.", "(a)",
@@ -68,7 +68,7 @@ def test_lower_numbers_include_upper_levels_and_restart_below_them() -> None:
 
 
 def test_a_level_may_restart_only_after_certain_levels() -> None:
-    """`lvlRestart`: after level 1 only, or never."""
+    """`lvlRestart` makes it restart after level 1 only, or never."""
     levels = (
         level(0, "decimal", "%1.") + level(1, "decimal", "%1.%2")
         + level(2, "decimal", "c%3", '<w:lvlRestart w:val="1"/>')
@@ -80,14 +80,14 @@ def test_a_level_may_restart_only_after_certain_levels() -> None:
 
 
 def test_levels_that_word_does_not_have_cost_nothing() -> None:
-    """Nine is all it has: what lies beyond has no number."""
+    """It has nine; a level beyond them has no number."""
     absurd = CLAUSES + level(999_999_999, "decimal", "%1")
     body = item("x", 1, 999_999_999) + item("y", 1, -1) + item("z", 1, 0)
     assert shown(body, {"numbering.xml": numbering(absurd)}) == "x\n\ny\n\n1. z"
 
 
 def test_legal_numbers_are_digits_throughout() -> None:
-    """`isLgl`: Article II, and below it 2.1. A level of bullets has no number to show below it."""
+    """With `isLgl`, Article II has 2.1 below it. A bullet level contributes no number to the levels below."""
     legal = level(0, "upperRoman", "Article %1") + level(1, "decimal", "Section %1.%2", "<w:isLgl/>")
     assert _labels(_list(legal, 0, 0, 1)) == ["Article I", "Article II", "Section 2.1"]
     bullets = level(0, "bullet", "•") + level(1, "decimal", "%1%2)")
@@ -95,7 +95,7 @@ def test_legal_numbers_are_digits_throughout() -> None:
 
 
 def test_lists_of_one_definition_count_together() -> None:
-    """Until one of them says where it begins, once; another look of a level changes nothing in the count."""
+    """One may override the start, once; another look of a level does not change the count."""
     other = '<w:lvlOverride w:ilvl="0">' + level(0, "upperLetter", "%1)") + "</w:lvlOverride>"
     begins = '<w:lvlOverride w:ilvl="0"><w:startOverride w:val="8"/></w:lvlOverride>'
     lists = numbering(CLAUSES, overrides={2: (1, ""), 3: (1, begins), 4: (1, other)})
@@ -104,14 +104,14 @@ def test_lists_of_one_definition_count_together() -> None:
 
 
 def test_a_list_continues_after_other_text() -> None:
-    """Also behind tables, whose cells may count too."""
+    """It continues after tables too, whose cells may count."""
     body = item("x", 1) + p("between") + tbl(row(item("x", 1), item("", 1))) + item("x", 1)
     text = shown(body, {"numbering.xml": numbering(CLAUSES)})
     assert text == "1. x\n\nbetween\n\n| 2. x | 3. |\n| --- | --- |\n\n4. x"
 
 
-def test_numbers_come_through_styles() -> None:
-    """By the styles' own lists and levels, by levels that name their style, through what a style is based on."""
+def test_numbers_may_come_from_styles() -> None:
+    """They come from the style's list and level, a level that names the style, or its base style."""
     look = numbering(
         level(0, "decimal", "%1", '<w:pStyle w:val="H1"/>') + level(1, "decimal", "%1.%2", '<w:pStyle w:val="H2"/>')
         + level(2, "decimal", "%1.%2.%3")
@@ -133,8 +133,8 @@ def test_numbers_come_through_styles() -> None:
     assert text.split("\n\n") == ["# 1 x", "## 1.1 x", "## 1.2 x", "### 1.2.1 x", "# x", "# 2 x", "# x"]
 
 
-def test_a_list_may_refer_to_a_style_of_lists() -> None:
-    """`numStyleLink` leads to the style, and that to the list; in a ring there are no numbers."""
+def test_a_list_may_refer_to_a_list_style() -> None:
+    """`numStyleLink` leads to the style, and the style to the list; a cycle gives no numbers."""
     look = numbering(
         '<w:styleLink w:val="LS"/>' + CLAUSES, '<w:numStyleLink w:val="LS"/>', '<w:numStyleLink w:val="No"/>'
     )
@@ -147,7 +147,7 @@ def test_a_list_may_refer_to_a_style_of_lists() -> None:
 
 
 def test_the_separator_between_number_and_text() -> None:
-    """A space; none before a mark if Word leaves none; a level of text without a number says its text."""
+    """It is a space; none before punctuation if Word leaves none; a level of text without a number shows its text."""
     nothing = '<w:suff w:val="nothing"/>'
     look = numbering(
         level(0, "decimal", "%1.", nothing), level(0, "none", "Note:"), level(0, "decimal", ""),
@@ -157,8 +157,8 @@ def test_the_separator_between_number_and_text() -> None:
     assert _labels(shown(body, {"numbering.xml": look})) == ["1. word", "2.: mark", "Note: text", "plain", "第1条 总则"]
 
 
-def test_a_format_of_its_own_counts_as_its_examples_do() -> None:
-    """001, 002: Word 2010 writes it beside the older one."""
+def test_a_custom_format_counts_like_its_examples() -> None:
+    """001, 002: Word 2010 writes it beside the older format."""
     custom = (
         '<w:lvl w:ilvl="0"><w:start w:val="9"/><mc:AlternateContent><mc:Choice Requires="w14">'
         '<w:numFmt w:val="custom" w:format="001, 002, 003, ..."/></mc:Choice><mc:Fallback><w:numFmt w:val="decimal"/>'
@@ -168,7 +168,7 @@ def test_a_format_of_its_own_counts_as_its_examples_do() -> None:
 
 
 def test_bullets_are_dashes_and_boxes_stay_boxes() -> None:
-    """Whatever sign of whatever font; a list of boxes says which are ticked, one without a sign has none."""
+    """Any character of any font becomes a dash; boxes show whether they are ticked; an empty bullet has no mark."""
 
     def bullet(sign: str, font: str) -> str:
         look = f'<w:rPr><w:rFonts w:ascii="{font}"/></w:rPr>'
@@ -181,8 +181,8 @@ def test_bullets_are_dashes_and_boxes_stay_boxes() -> None:
     assert _labels(shown(body, {"numbering.xml": look})) == ["-", "-", "- ☑", ""]
 
 
-def test_lists_of_styles_stand_below_each_other_by_their_names() -> None:
-    """Word's own "List Bullet 2" is a list of one level, which it shows below "List Bullet"."""
+def test_list_styles_are_nested_by_their_names() -> None:
+    """Word's "List Bullet 2" is a list of one level, which it shows below "List Bullet"."""
     named = "".join(
         f'<w:style w:type="paragraph" w:styleId="L{n}"><w:name w:val="List {kind}"/><w:pPr><w:numPr>'
         f'<w:numId w:val="{n}"/></w:numPr></w:pPr></w:style>'
@@ -195,14 +195,14 @@ def test_lists_of_styles_stand_below_each_other_by_their_names() -> None:
 
 
 def test_lists_never_turn_into_code() -> None:
-    """The first item is at the margin whatever its level; deeper ones below the one that they belong to."""
+    """The first item is at the margin whatever its level; deeper ones are indented below their parent."""
     look = {"numbering.xml": numbering("".join(level(place, "bullet", "•") for place in range(9)))}
     body = item("a", 1, 8) + item("b", 1, 0) + item("c", 1, 5) + item("d", 1, 8) + p("text") + item("e", 1, 3)
     assert shown(body, look) == "- a\n- b\n  - c\n    - d\n\ntext\n\n- e"
 
 
 def test_deleted_and_hidden_paragraphs_do_not_count() -> None:
-    """A deleted end joins a paragraph with the next one, which keeps its number."""
+    """A deleted paragraph end joins it with the next one, which keeps its number."""
     place = '<w:numPr><w:ilvl w:val="0"/><w:numId w:val="1"/></w:numPr>'
     gone = p(
         '<w:del w:id="1"><w:r><w:delText>gone</w:delText></w:r></w:del>', f"{place}<w:rPr><w:del w:id='2'/></w:rPr>"
@@ -213,8 +213,8 @@ def test_deleted_and_hidden_paragraphs_do_not_count() -> None:
     assert shown(body, {"numbering.xml": numbering(CLAUSES)}) == "1. one\n2. joined two\n3. three"
 
 
-def test_a_damaged_list_of_numbers_is_noted() -> None:
-    """The text is there all the same."""
+def test_a_damaged_numbering_part_is_noted() -> None:
+    """The text is read all the same."""
     found = extracted(item("text", 1), {"numbering.xml": "<w:numbering"})
     assert found.text == "text\n"
     assert found.notes == ("numbering: damaged, not read",)

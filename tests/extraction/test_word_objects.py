@@ -1,4 +1,4 @@
-"""Tables, text boxes, pictures, charts and documents within a Word file: read in their place, or noted there."""
+"""Tables, text boxes, pictures, charts and documents within a Word file are read in their place, or noted there."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from .wordfiles import A, W, docx, extracted, item, level, numbering, p, r, row,
 
 
 def drawing(graphic: str, about: str = "", size: tuple[int, int] = (100, 100)) -> str:
-    """A run with something drawn in it."""
+    """A run with a drawing in it."""
     frame = f'<wp:extent cx="{size[0]}" cy="{size[1]}"/><wp:docPr id="1" name="Picture 1"{about}/>'
     data = f'<a:graphic><a:graphicData uri="x">{graphic}</a:graphicData></a:graphic>'
     return f"<w:r><w:drawing><wp:inline>{frame}{data}</wp:inline></w:drawing></w:r>"
@@ -23,7 +23,7 @@ def picture(about: str = "", size: tuple[int, int] = (100, 100), own: str = "") 
 
 
 def box(inside: str) -> str:
-    """A text box as Word writes it: for newer programs, and once more for older ones."""
+    """A text box as Word writes it: once for newer programs, and once for older ones."""
     new = f"<wps:wsp><wps:txbx><w:txbxContent>{inside}</w:txbxContent></wps:txbx></wps:wsp>"
     old = f"<v:shape><v:textbox><w:txbxContent>{inside}</w:txbxContent></v:textbox></v:shape>"
     choice = f'<mc:Choice Requires="wps"><w:drawing>{new}</w:drawing></mc:Choice>'
@@ -31,8 +31,8 @@ def box(inside: str) -> str:
     return f"<w:r><mc:AlternateContent>{choice}{fallback}</mc:AlternateContent></w:r>"
 
 
-def test_text_boxes_come_once() -> None:
-    """Before their paragraph if they are anchored at its beginning, otherwise after it; with tables and lists."""
+def test_text_boxes_appear_once() -> None:
+    """They precede their paragraph if anchored at its beginning, and otherwise follow it, with tables and lists."""
     look = {"numbering.xml": numbering(level(0, "decimal", "%1."))}
     inside = p("box") + tbl(row("a", "b")) + item("in", 1) + p(r("x") + box(p("inner")))
     body = item("one", 1) + p(box(inside) + r("text")) + p(r("more") + box(p("behind"))) + item("three", 1)
@@ -47,8 +47,8 @@ def test_text_boxes_come_once() -> None:
     assert shown(tbl(row(p(r("cell") + old), "b"))) == "| cell<br>old | b |\n| --- | --- |"
 
 
-def test_one_of_several_ways_of_saying_it_is_taken() -> None:
-    """Around paragraphs too; where the newer one says nothing to us, the older one counts."""
+def test_only_one_of_several_alternatives_is_read() -> None:
+    """This holds around paragraphs too; if the newer one has no content for us, the older one counts."""
     new = f'<mc:Choice Requires="x">{p("new")}</mc:Choice>'
     around = f"<mc:AlternateContent>{new}<mc:Fallback>{p('old')}</mc:Fallback></mc:AlternateContent>"
     within = '<w:r><mc:AlternateContent><mc:Choice Requires="x"><w:drawing/></mc:Choice><mc:Fallback><w:t>old</w:t>'
@@ -57,7 +57,7 @@ def test_one_of_several_ways_of_saying_it_is_taken() -> None:
 
 
 def test_tables_keep_their_columns() -> None:
-    """Joined cells, cells left out, pipes and breaks in them; an empty table is nothing, one of one cell is a box."""
+    """Merged and omitted cells, pipes and breaks are handled; an empty table is nothing, a single cell is a box."""
 
     def cell(text: str, about: str) -> str:
         return f"<w:tc><w:tcPr>{about}</w:tcPr>{p(text)}</w:tc>"
@@ -77,8 +77,8 @@ def test_tables_keep_their_columns() -> None:
     )
 
 
-def test_tables_in_tables_are_lines_of_their_cell() -> None:
-    """However deep; a span that no table can have is cut."""
+def test_nested_tables_are_lines_of_their_cell() -> None:
+    """This holds at any depth; an impossible span is reduced."""
     inner = tbl(row("1", "2"), row("3", "4"))
     assert shown(tbl(row(p("a") + inner + p("b"), "c"))) == "| a<br>1 \\| 2<br>3 \\| 4<br>b | c |\n| --- | --- |"
     deep = p("deepest")
@@ -91,8 +91,8 @@ def test_tables_in_tables_are_lines_of_their_cell() -> None:
     assert len(absurd) < 20_000
 
 
-def test_pictures_say_what_they_show() -> None:
-    """Their description in its place; nothing for decoration; a page-sized one without a description is noted."""
+def test_pictures_are_read_by_their_description() -> None:
+    """It is in its place; decoration gives nothing; a page-sized picture without a description is noted."""
     a4 = (7_000_000, 10_000_000)
     decoration = f'<a:extLst xmlns:a="{A}"><a:ext><x:decorative xmlns:x="y" val="1"/></a:ext></a:extLst>'
     body = (
@@ -110,15 +110,15 @@ def test_pictures_say_what_they_show() -> None:
 
 
 def test_a_description_belongs_to_its_own_drawing() -> None:
-    """Not to the next picture, be it that a shape or a chart was described; several pictures in one have one each."""
+    """It is not given to the next picture, even from a shape or a chart; several pictures have one each."""
     two = picture(own=' descr="first"').replace("</pic:pic>", "</pic:pic>" + "%s", 1)
     inner = picture(own=' descr="second"').partition('<a:graphicData uri="x">')[2].partition("</a:graphicData>")[0]
     body = p(drawing("<wps:wsp/>", ' descr="a shape"') + picture() + r("x") + (two % inner))
     assert shown(body) == "x[picture: first][picture: second]"
 
 
-def test_pictures_alone_are_no_document() -> None:
-    """A scan, even with a head on its pages; what is merely empty is called so."""
+def test_pictures_alone_are_a_scan() -> None:
+    """A page header does not change that; a document that is merely empty is called empty."""
     header = {"header1.xml": f'<w:hdr xmlns:w="{W}">{p("x")}</w:hdr>'}
     section = '<w:sectPr><w:headerReference w:type="default" r:id="header1"/></w:sectPr>'
     for body, parts, reason, says in (
@@ -134,7 +134,7 @@ def test_pictures_alone_are_no_document() -> None:
 
 
 def test_charts_and_smartart_without_their_parts_are_noted() -> None:
-    """Damaged, absent, or without any stored text: each says so in its place."""
+    """A damaged, absent or textless part is noted in its place."""
     chart = '<c:chart r:id="%s"/>'
     parts = {
         "chart1.xml": "<c:chartSpace", "chart2.xml": '<c:chartSpace xmlns:c="x"/>',
@@ -152,7 +152,7 @@ def test_charts_and_smartart_without_their_parts_are_noted() -> None:
 
 
 def test_documents_within_the_document_are_read_in_place() -> None:
-    """HTML, text, RTF and Word, as programs insert them; what cannot be read is named."""
+    """HTML, text, RTF and Word, as programs insert them, are read; what cannot be read is named."""
     inner = docx(p("from Word") + p("[x]"))
     archived = (
         'MIME-Version: 1.0\r\nContent-Type: multipart/related; type="text/html"; boundary="b"\r\n\r\n--b\r\n'
@@ -185,7 +185,7 @@ def test_documents_within_the_document_are_read_in_place() -> None:
 
 
 def test_embedded_files_are_read_or_named() -> None:
-    """A workbook in its place; an object of a program that nobody else has; a link; ink; a form control."""
+    """A workbook is read in its place; other programs' objects, links, ink and form controls are named."""
     objects = (
         '<w:r><w:object><v:shape><v:imagedata r:id="x"/></v:shape><o:OLEObject ProgID="%s" r:id="%s"/></w:object></w:r>'
     )
@@ -207,7 +207,7 @@ def test_embedded_files_are_read_or_named() -> None:
 
 
 def test_a_form_control_whose_state_is_xml_shows_it() -> None:
-    """Boxes and texts of ActiveX; the part may also be damaged."""
+    """ActiveX boxes and texts show it; a damaged part is tolerated."""
 
     def state(**said: str) -> str:
         inside = "".join(f'<ax:ocxPr ax:name="{name}" ax:value="{value}"/>' for name, value in said.items())
@@ -220,8 +220,8 @@ def test_a_form_control_whose_state_is_xml_shows_it() -> None:
     assert shown(body, parts) == "☒ I agree\n\ntyped\n\n[form control C: its state is not read]"
 
 
-def test_a_document_that_holds_itself_ends() -> None:
-    """Documents in documents are read to a bound, and what is below it is noted."""
+def test_a_document_that_contains_itself_terminates() -> None:
+    """Nested documents are read up to a bound, and deeper ones are noted."""
     inner = docx(p("level 0"))
     for number in range(1, 15):
         inner = docx(p(f"level {number}") + '<w:altChunk r:id="c"/>', {"c.docx": inner})
@@ -230,8 +230,8 @@ def test_a_document_that_holds_itself_ends() -> None:
     assert found.notes == ("inserted document c.docx: not read (document_too_large)",)
 
 
-def test_text_in_shapes_and_word_art() -> None:
-    """Shapes of drawings that are no text boxes."""
+def test_text_in_shapes_and_word_art_is_read() -> None:
+    """Text boxes are not the only shapes with text."""
     inside = "<a:txBody><a:p><a:r><a:t>shape</a:t></a:r></a:p></a:txBody>"
     shape = f'<lc:lockedCanvas xmlns:lc="x"><a:sp><a:txSp>{inside}</a:txSp></a:sp></lc:lockedCanvas>'
     art = '<w:r><w:pict><v:shape><v:textpath string="ART"/></v:shape></w:pict></w:r>'

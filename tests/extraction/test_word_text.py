@@ -1,4 +1,4 @@
-"""What is in the paragraphs of a Word file comes out once, in its place: fields, notes, revisions, formulas."""
+"""Each paragraph's content in a Word file is read once, in its place: fields, notes, revisions, formulas."""
 
 # ruff: noqa: RUF001 - letters of other alphabets are wanted
 
@@ -49,12 +49,12 @@ FORMULAS = {
 
 
 @pytest.mark.parametrize("formula", FORMULAS, ids=FORMULAS.values())
-def test_formulas_stand_in_their_sentence(formula: str) -> None:
-    """In a line, as people write them in plain text."""
+def test_formulas_are_in_their_sentence(formula: str) -> None:
+    """They are on one line, as people write them in plain text."""
     assert shown(p(r("where ") + m(formula) + r(" holds."))) == f"where {FORMULAS[formula]} holds."
 
 
-def test_a_formula_may_be_nested_however_deeply() -> None:
+def test_a_formula_may_be_nested_to_any_depth() -> None:
     """Beyond a bound it loses its structure, never its letters; a formula may also be beside paragraphs."""
     inside = t("x")
     for _ in range(200):
@@ -65,7 +65,7 @@ def test_a_formula_may_be_nested_however_deeply() -> None:
 
 
 def test_fields_show_their_results() -> None:
-    """Never their instructions, nor what is among these; in whatever pieces Word has cut them."""
+    """Instructions and fields inside them are left out, whatever pieces Word has cut the field into."""
     nested = mark("begin") + r("no") + field("MERGEFIELD x", "no") + mark("separate") + r("yes") + mark("end")
     across = p(mark("begin") + mark("separate") + r("first")) + p("second") + p(r("third") + mark("end") + r(" on"))
     text = shown(
@@ -75,7 +75,7 @@ def test_fields_show_their_results() -> None:
 
 
 def test_forms_show_what_was_chosen() -> None:
-    """Boxes and lists of the older kind hold it beside the text; a default holds until something is chosen."""
+    """Old-style boxes and lists store it beside the text; a default holds until something is chosen."""
 
     def form(inside: str, result: str | None = None) -> str:
         return field("FORM", result, f"<w:ffData>{inside}</w:ffData>")
@@ -99,7 +99,7 @@ def test_forms_show_what_was_chosen() -> None:
 
 
 def test_content_controls_show_their_state() -> None:
-    """A ticked box whose sign is no text; a choice, a date, repeated rows: what is in them."""
+    """A box's tick is shown even if its character is no text; choices, dates and repeated rows are read."""
 
     def control(about: str, inside: str) -> str:
         return f"<w:sdt><w:sdtPr>{about}<w:id w:val='1'/></w:sdtPr><w:sdtContent>{inside}</w:sdtContent></w:sdt>"
@@ -116,7 +116,7 @@ def test_content_controls_show_their_state() -> None:
 
 
 def test_fields_without_a_result() -> None:
-    """What is told in their instructions is shown; a value that is nowhere is noted; layout is passed over."""
+    """Text in the instruction is shown, a value that is nowhere is noted, layout is ignored."""
     wanted = {
         r'SYMBOL 252 \f "Wingdings"': "✔", r"EQ \f(1;2)": "(1)/(2)", r"EQ \o\ad(\s\up 9(kana),kanji)": "kana",
         "MACROBUTTON NoMacro [Click here]": "[Click here]", 'QUOTE "said"': "said", "PAGE": "",
@@ -133,7 +133,7 @@ def test_fields_without_a_result() -> None:
 
 
 def test_a_field_without_an_end_hides_nothing() -> None:
-    """Its text comes at the end, with a note; marks without a beginning do no harm."""
+    """Its text comes at the end, with a note; end marks without a beginning do no harm."""
     found = extracted(p(r("before ") + mark("begin") + r("held")) + p("back"))
     assert found.text == "before\n\n[a field without an end: its contents follow]\n\nheld\nback\n"
     assert found.notes == ("a field without an end: its contents follow",)
@@ -141,8 +141,8 @@ def test_a_field_without_an_end_hides_nothing() -> None:
     assert shown(p(mark("end") + r("a") + mark("separate") + r("b"))) == "ab"
 
 
-def test_links_lead_outside() -> None:
-    """Where they do not say so themselves; those within the document are text, and so are odd ones."""
+def test_external_links_are_kept() -> None:
+    """An address that is its own text is not repeated; links within the document and odd ones are plain text."""
     related = {
         "out": ("hyperlink", "https://example.org/a(b)"), "mail": ("hyperlink", "mailto:a@example.org"),
         "same": ("hyperlink", "https://example.org/"), "odd": ("hyperlink", "javascript:alert(1)"),
@@ -164,8 +164,8 @@ def test_links_lead_outside() -> None:
     )
 
 
-def test_revisions_are_taken_as_accepted() -> None:
-    """Inserted stays; deleted and moved away goes, with rows, cells and ends of paragraphs; old looks say nothing."""
+def test_revisions_are_read_as_accepted() -> None:
+    """Insertions stay; deletions and moved-away text go, with rows, cells and paragraph ends; old formats go too."""
     moved = '<w:moveFrom w:id="1"><w:r><w:t>moved</w:t></w:r></w:moveFrom>'
     old = '<w:pPrChange w:id="1"><w:pPr><w:pStyle w:val="Heading1"/><w:outlineLvl w:val="0"/></w:pPr></w:pPrChange>'
     gone_row = row("gone", properties='<w:trPr><w:del w:id="1"/></w:trPr>')
@@ -187,7 +187,7 @@ def test_revisions_are_taken_as_accepted() -> None:
 
 
 def test_footnotes_and_endnotes_are_distinguished() -> None:
-    """Each mark where it is referred to, each text once, in the order of reading; a note may hold one itself."""
+    """Marks are where they are referred to, and each text appears once in reading order; notes may be nested."""
 
     def notes(kind: str, *texts: tuple[int, str]) -> str:
         inside = "".join(f'<w:{kind} w:id="{n}">{text}</w:{kind}>' for n, text in texts)
@@ -213,8 +213,8 @@ def test_footnotes_and_endnotes_are_distinguished() -> None:
     assert found.notes == ("footnote 3: missing from the file",)
 
 
-def test_comments_stand_at_their_place() -> None:
-    """With who says it; replies and resolved ones are called so; those of deleted text are gone with it."""
+def test_comments_are_in_their_place() -> None:
+    """They name their author; replies and resolved ones are marked; those of deleted text are left out."""
 
     def comment(n: int, text: str, place: str) -> str:
         inside = f'<w:p w14:paraId="{place}">{r(text)}</w:p>'
@@ -235,8 +235,8 @@ def test_comments_stand_at_their_place() -> None:
     )
 
 
-def test_headers_and_footers_come_once_each() -> None:
-    """Those of the first page and of even pages only if they are in use; a watermark is text too."""
+def test_headers_and_footers_appear_once_each() -> None:
+    """Those of first and even pages appear only if in use; a watermark is text too."""
 
     def part(kind: str, inside: str) -> str:
         return f"<w:{kind} {SPACES}>{inside}</w:{kind}>"
@@ -260,8 +260,8 @@ def test_headers_and_footers_come_once_each() -> None:
     assert "Header: even" in shown(body, parts | even)
 
 
-def test_looks_that_change_the_meaning_are_kept() -> None:
-    """Bold, italic, struck, high and low; a word is never torn by its marks; headings have none."""
+def test_formatting_that_changes_the_meaning_is_kept() -> None:
+    """Bold, italic, struck, raised and lowered text is marked without splitting words; headings have no marks."""
     body = (
         p(
             r("Term", "<w:b/>") + r(" means ") + r("x ", "<w:i/>") + r("y", "<w:b/><w:i/>") + r(", 10")
@@ -286,8 +286,8 @@ def test_looks_that_change_the_meaning_are_kept() -> None:
     )
 
 
-def test_hidden_text_is_there_and_said_to_be_hidden() -> None:
-    """By itself, by its style, or by its paragraph's; shown again where a run says so."""
+def test_hidden_text_is_marked_as_hidden() -> None:
+    """The run, its style or the paragraph's style may hide it; a run may show it again."""
     look = styles(
         '<w:style w:type="paragraph" w:styleId="Hid"><w:rPr><w:vanish/></w:rPr></w:style>'
         '<w:style w:type="character" w:styleId="H"><w:rPr><w:vanish/></w:rPr></w:style>'
@@ -299,8 +299,8 @@ def test_hidden_text_is_there_and_said_to_be_hidden() -> None:
     assert shown(body, {"styles.xml": look}) == "a [hidden text: b] c [hidden text: d]\n\n[hidden text: e] f"
 
 
-def test_signs_and_breaks() -> None:
-    """Signs of symbol fonts in all three ways of writing them, hyphens, tabs, breaks, readings above words."""
+def test_special_characters_and_breaks_are_read() -> None:
+    """So are all three notations of symbol fonts, hyphens, tabs, and ruby above words."""
     wing = '<w:rFonts w:ascii="Wingdings" w:hAnsi="Wingdings"/>'
     ruby = f"<w:r><w:ruby><w:rubyPr/><w:rt>{r('かな')}</w:rt><w:rubyBase>{r('漢字')}</w:rubyBase></w:ruby></w:r>"
     body = (
@@ -319,8 +319,8 @@ def test_signs_and_breaks() -> None:
     assert found.notes == ("symbol F0FF in font Webdings: unknown",)
 
 
-def test_headings_by_outline_by_style_and_by_name() -> None:
-    """In any language: a style's id may be local, its name and its outline are not."""
+def test_headings_are_recognised_by_outline_style_and_name() -> None:
+    """This works in any language: a style's id may be localised, its name and outline level are not."""
     look = styles(
         '<w:style w:type="paragraph" w:default="1" w:styleId="a"><w:name w:val="Normal"/></w:style>'
         '<w:style w:type="paragraph" w:styleId="berschrift2"><w:name w:val="heading 2"/></w:style>'
@@ -337,7 +337,7 @@ def test_headings_by_outline_by_style_and_by_name() -> None:
 
 
 def test_lines_of_an_item_stay_below_it() -> None:
-    """A break within an item does not end the list."""
+    """A line break within an item does not end the list."""
     look = {"numbering.xml": numbering(level(0, "decimal", "%1.") + level(1, "bullet", "•"))}
     body = item("a", 1) + p(
         "<w:r><w:t>b</w:t><w:br/><w:t>c</w:t></w:r>", '<w:numPr><w:ilvl w:val="1"/><w:numId w:val="1"/></w:numPr>'

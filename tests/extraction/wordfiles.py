@@ -44,7 +44,7 @@ def item(text: str, num_id: int, level: int = 0) -> str:
 
 
 def row(*cells: str, properties: str = "") -> str:
-    """A row of a table; plain text becomes a paragraph."""
+    """A table row; plain text becomes a paragraph."""
     filled = (cell if cell.startswith("<") else p(cell) for cell in cells)
     inside = "".join(one if one.startswith("<w:tc>") else f"<w:tc>{one}</w:tc>" for one in filled)
     return f"<w:tr>{properties}{inside}</w:tr>"
@@ -56,25 +56,25 @@ def tbl(*rows: str) -> str:
 
 
 def mark(kind: str, inside: str = "") -> str:
-    """A mark of a complex field."""
+    """A marker of a complex field."""
     return f'<w:r><w:fldChar w:fldCharType="{kind}">{inside}</w:fldChar></w:r>'
 
 
 def field(instruction: str, result: str | None = None, form: str = "") -> str:
-    """A complex field; without a result it is not even separated."""
+    """A complex field; without a result it has no separator either."""
     told = f'<w:r><w:instrText xml:space="preserve"> {instruction} </w:instrText></w:r>'
     shown = "" if result is None else mark("separate") + (r(result) if result and result[0] != "<" else result)
     return f"{mark('begin', form)}{told}{shown}{mark('end')}"
 
 
 def level(place: int, form: str, text: str, more: str = "", start: int = 1) -> str:
-    """A level of a list."""
+    """One level of a list."""
     look = f'<w:start w:val="{start}"/><w:numFmt w:val="{form}"/>{more}'
     return f'<w:lvl w:ilvl="{place}">{look}<w:lvlText w:val="{text}"/></w:lvl>'
 
 
 def numbering(*lists: str, overrides: dict[int, tuple[int, str]] | None = None) -> str:
-    """Lists 1, 2, … of the levels given, and further ones by their ids: the list that they are of, and overrides."""
+    """Lists 1, 2, … with the given levels, and further ones by id: the list they use, and their overrides."""
     abstract = "".join(f'<w:abstractNum w:abstractNumId="{n}">{one}</w:abstractNum>' for n, one in enumerate(lists, 1))
     nums = {n: (n, "") for n in range(1, len(lists) + 1)} | (overrides or {})
     inside = "".join(
@@ -84,7 +84,7 @@ def numbering(*lists: str, overrides: dict[int, tuple[int, str]] | None = None) 
 
 
 def styles(inside: str) -> str:
-    """The part of styles."""
+    """The styles part."""
     return f"<w:styles {SPACES}>{inside}</w:styles>"
 
 
@@ -96,9 +96,9 @@ def docx(
     kind: str = TYPE,
     related: dict[str, tuple[str, str]] | None = None,
 ) -> bytes:
-    """A packed document. Parts are related under their names without an ending: `footnotes.xml` is `footnotes`.
+    """A packed document. Parts are related under their names without the extension: `footnotes.xml` is `footnotes`.
 
-    `related` adds relationships: their kind and their target, which is outside where it has a colon.
+    `related` adds relationships: their type and their target, which is external if it contains a colon.
     """
     parts = parts or {}
     links = {

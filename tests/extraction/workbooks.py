@@ -1,4 +1,4 @@
-"""XLSX files written part by part, so that a test can say exactly what is in them."""
+"""XLSX files written part by part, so that a test controls exactly what is in them."""
 
 from collections.abc import Mapping, Sequence
 from xml.sax.saxutils import escape, quoteattr
@@ -14,7 +14,7 @@ STRICT_RELATIONS = "http://purl.oclc.org/ooxml/officeDocument/relationships"
 
 
 def relations(*listed: tuple[str, str, str]) -> bytes:
-    """A list of relations: id, last word of the type, target."""
+    """A relationships part: id, last word of the type, target."""
     inside = "".join(
         f'<Relationship Id="{one}" Type="{RELATIONS}/{kind}" Target={quoteattr(target)}'
         f"{_EXTERNAL if target.startswith('http') else ''}/>"
@@ -32,7 +32,7 @@ def xlsx(
     properties: str = "",
     more: Mapping[str, bytes] | None = None,
 ) -> bytes:
-    """Sheets by name with the XML inside them; styles 1, 2, … have the formats; strings are the XML of each `si`."""
+    """Sheets by name with their XML; styles 1, 2, … have the formats; strings are the XML of each `si`."""
     listed = "".join(
         f'<sheet name={quoteattr(name)} sheetId="{n}" r:id="s{n}" state="{(states or {}).get(name, "visible")}"/>'
         for n, name in enumerate(sheets, 1)
@@ -64,7 +64,7 @@ def xlsx(
 
 
 def data(*rows: str) -> str:
-    """Rows of cells as a sheet holds them."""
+    """Rows of cells, as a sheet contains them."""
     return f"<sheetData>{''.join(rows)}</sheetData>"
 
 
@@ -74,10 +74,10 @@ def row(number: int, *cells: str) -> str:
 
 
 def number(reference: str, value: float | str, style: int = 0) -> str:
-    """A cell that holds a number."""
+    """A cell with a number."""
     return f'<c r="{reference}" s="{style}"><v>{value}</v></c>'
 
 
 def text(reference: str, value: str) -> str:
-    """A cell that holds a text of its own."""
+    """A cell with an inline string."""
     return f'<c r="{reference}" t="inlineStr"><is><t>{escape(value)}</t></is></c>'

@@ -1,1 +1,1 @@
-"""`backburner run FOLDER`: the command in a process of its own, and what it is made of."""
+"""`backburner run FOLDER`: the command in its own process, and what it is made of."""

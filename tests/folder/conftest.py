@@ -10,12 +10,12 @@ from folder.running import Runs
 
 @pytest.fixture(autouse=True)
 def _sockets(socket_enabled: None) -> None:
-    """Allow sockets: the stand-in serves on one."""
+    """Allow sockets, since the stand-in serves on one."""
 
 
 @pytest.fixture
 def runs(tmp_path: Path) -> Iterator[Runs]:
-    """A folder with nothing in it yet; whatever still runs over it at the end is killed."""
+    """An empty folder; any run over it that is still alive at the end is killed."""
     made = Runs(tmp_path / "documents", tmp_path / "out")
     yield made
     made.end()

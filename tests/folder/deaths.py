@@ -1,4 +1,4 @@
-"""A process over a folder that dies at the n-th of its steps: statements of SQLite and moves of files, one by one."""
+"""A process over a folder that dies before its n-th step: a statement of SQLite, or a move of a file."""
 
 import asyncio
 import os
@@ -22,24 +22,24 @@ from support.forks import enter
 TEXT = "text/plain; charset=utf-8"
 RESULT = "results/summary/a/b.txt.md"
 ATTEMPTS = {"BACKBURNER_MAX_ATTEMPTS": "20"}
-"""A run that dies that often in the middle of creates needs them."""
+"""A run that dies so often in the middle of creates needs them."""
 OLD, NEW, LARGE = b"an older text", b"a newer text", b"large " * 100_000
 
 
 class Steps:
-    """Counts; kills this process before its n-th step."""
+    """Counts steps, and kills this process before the n-th."""
 
     def __init__(self, fatal: int | None) -> None:
         self.fatal, self.taken = fatal, 0
 
     def step(self) -> None:
-        """One more."""
+        """Count a step."""
         self.taken += 1
         if self.taken == self.fatal:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def around(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """A function whose beginning and end are steps."""
+        """Count a step before a function and one after it."""
 
         def counted(*args: Any, **kwargs: Any) -> Any:
             self.step()
@@ -50,7 +50,7 @@ class Steps:
         return counted
 
     def install(self) -> None:
-        """Let everything that changes a disk be a step."""
+        """Count everything that changes the disk as a step."""
         steps = self
 
         class Connection(sqlite3.Connection):
@@ -64,12 +64,12 @@ class Steps:
             setattr(files, name, self.around(getattr(files, name)))
 
 
-def write(root: str, fatal: int | None, told: str) -> None:
-    """Objects are written, replaced and removed, messages sent and taken; `told` gets the count of steps."""
+def write(root: str, fatal: int | None, counted_in: str) -> None:
+    """Write, replace and remove objects, send and receive messages; write the count of steps to `counted_in`."""
     steps = Steps(fatal)
     steps.install()
     asyncio.run(_write(Path(root)))
-    Path(told).write_text(str(steps.taken), encoding="utf-8")
+    Path(counted_in).write_text(str(steps.taken), encoding="utf-8")
     os._exit(0)
 
 
@@ -90,7 +90,7 @@ async def _write(root: Path) -> None:
 
 
 def run_folder(folder: str, results: str, fatal: int | None, log: str) -> None:
-    """The command itself, until its n-th step."""
+    """Run the command itself, until its n-th step."""
     enter({"NO_COLOR": "1", **ATTEMPTS}, log)
     Steps(fatal).install()
     wanted = Wanted(folder=Path(folder), recipe="default", out=Path(results), stand_in=True, watch=False)

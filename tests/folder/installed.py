@@ -1,7 +1,7 @@
-"""The wheel, built and installed into an environment of its own, which borrows this one's libraries.
+"""The wheel, built and installed into its own environment, which borrows the libraries of this one.
 
-It does not see the checkout: Python reads path files, the editable install's among them, only in an environment's own
-folder of packages.
+It does not see the checkout: Python reads path files, including that of the editable install, only in an environment's
+own folder of packages.
 """
 
 import os
@@ -20,14 +20,14 @@ _LIMIT_S = 120
 
 @dataclass(frozen=True)
 class Installed:
-    """The command as a user has it who never saw the checkout; `here` is an empty folder to start it in."""
+    """The command as somebody has it who never saw the checkout; `here` is an empty folder to start it in."""
 
     wheel: Path
     python: Path
     here: Path
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Begin the command."""
+        """Start the command."""
         return subprocess.Popen(
             [self.python.with_name("backburner"), *arguments],
             cwd=self.here,
@@ -39,7 +39,7 @@ class Installed:
         )
 
     def run(self, *arguments: str) -> tuple[int, str]:
-        """The command, run to its end: exit code and output."""
+        """Run the command to its end, and return exit code and output."""
         with self.start(*arguments) as process:
             said, _ = process.communicate(timeout=_LIMIT_S)
         assert "Traceback" not in said, said

@@ -25,7 +25,7 @@ OLD_S = 3600
 
 @dataclass(frozen=True)
 class Running:
-    """One run, while it continues and afterwards."""
+    """One run, while it goes on and afterwards."""
 
     command: Started
 
@@ -35,16 +35,16 @@ class Running:
         self.command.end()
 
     def interrupt(self) -> tuple[int, str]:
-        """Press Ctrl-C, and wait for its end: exit code and output."""
+        """Press Ctrl-C and wait for the end; return exit code and output."""
         self.command.send(signal.SIGINT)
         return self.end()
 
     def end(self) -> tuple[int, str]:
-        """Wait for its end: exit code and output."""
+        """Wait for the end; return exit code and output."""
         code = self.command.end(LIMIT_S)
         said = "".join(path.read_text(errors="replace") for path in (self.command.out, self.command.errors))
         assert "Traceback" not in said, said
-        assert "Unclosed" not in said, said  # what asyncio says of connections that nobody closed
+        assert "Unclosed" not in said, said  # what asyncio says of connections that were not closed
         return code, said
 
     @property
@@ -55,7 +55,7 @@ class Running:
 
 @dataclass
 class Runs:
-    """A folder, and processes that run it."""
+    """A folder, and processes that run over it."""
 
     folder: Path
     out: Path
@@ -66,7 +66,7 @@ class Runs:
         self.folder.mkdir()
 
     def write(self, name: str, text: str | bytes | None = None) -> Path:
-        """A document; an hour old, as far as its times show."""
+        """Write a document that looks an hour old by its times."""
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         content = text_of(name) if text is None else text
@@ -76,7 +76,7 @@ class Runs:
         return path
 
     def start(self, *arguments: str, **given: str) -> Running:
-        """Begin a run; `--stand-in` and `--out` are given unless others are named, `--text` unless `--json` is."""
+        """Start a run; without arguments with `--stand-in --out OUT`, and without `--json` with `--text`."""
         chosen = list(arguments) or ["--stand-in", "--out", str(self.out)]
         chosen += [] if "--json" in chosen else ["--text"]
         said = self.folder.with_name(f"said-{len(self.started)}")
@@ -86,24 +86,24 @@ class Runs:
         return running
 
     def run(self, *arguments: str, **given: str) -> tuple[int, str]:
-        """A run to its end: exit code and output."""
+        """Run to the end; return exit code and output."""
         return self.start(*arguments, **given).end()
 
     def wait_for(self, happened: Callable[[], Any]) -> None:
-        """Wait until something has happened, while processes run."""
+        """Wait for something to happen while processes run."""
         until = time.monotonic() + LIMIT_S
         while not happened():
             assert time.monotonic() < until, "it never happened"
             time.sleep(0.05)
 
     def end(self) -> None:
-        """Kill what still runs."""
+        """Kill what is still running."""
         for running in self.started:
             if not running.is_over:
                 running.kill()
 
     def paid(self, text: str | None = None) -> int:
-        """How many generations were started, of one text or in all: the stand-in's own list."""
+        """How many generations were started, in all or for one text, by the stand-in's own list."""
         with closing(sqlite3.connect(self.folder / ".backburner" / "stand-in.db")) as kept:
             started = Counter(sha for (sha,) in kept.execute("SELECT input_sha256 FROM generations"))
         return started.total() if text is None else started[hashlib.sha256(text.encode()).hexdigest()]
@@ -117,16 +117,16 @@ class Runs:
         return json.loads((self.out / f"{name}.error.json").read_text())
 
     def files(self) -> list[str]:
-        """What is where the results go."""
+        """The files in the output folder."""
         return sorted(path.relative_to(self.out).as_posix() for path in self.out.rglob("*") if path.is_file())
 
 
 def text_of(name: str) -> str:
-    """A text like no other document's."""
+    """A text unlike any other document's."""
     return f"The harbour keeps a book about {name}. It has 4200 lines. The council reads it on 2031-05-17."
 
 
 def call(*arguments: str, **given: str) -> Result:
-    """The command, in this process."""
+    """Run the command in this process."""
     removed = {name: None for name in os.environ if name.startswith(("AWS_", "OPENAI_", "BACK"))}
     return CliRunner().invoke(app, [*arguments], env=removed | commands.environment(given), prog_name="backburner")

@@ -1,4 +1,4 @@
-"""What a person sees at a terminal: live tables, questions, bars, colours; and that the terminal is left as it was."""
+"""What a person sees at a terminal (live tables, questions, bars, colours), which is left as it was."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ BAR, COLOUR = "━", "\x1b[3"
 
 
 def test_a_run_is_drawn_and_stopped_with_ctrl_c(runs: Runs, tmp_path: Path) -> None:
-    """A live table with a bar, in colour; the results go where standard output goes; the next run finishes the rest."""
+    """There is a live table with a bar, in colour; output goes to standard output; the next run finishes the rest."""
     for number in range(12):
         runs.write(f"{number}.txt")
     command = ("run", str(runs.folder), "--out", str(runs.out), "--stand-in")
@@ -21,7 +21,7 @@ def test_a_run_is_drawn_and_stopped_with_ctrl_c(runs: Runs, tmp_path: Path) -> N
         assert terminal.is_as_before
         for word in ("documents  done  failed  running  waiting", BAR, "Stopping", "Press Ctrl-C again"):
             assert word in terminal.text, word
-        assert f"{BAR}done" not in terminal.text  # each on a line of its own
+        assert f"{BAR}done" not in terminal.text  # each on its own line
         assert COLOUR in terminal.shown
     lines = [json.loads(line) for line in (tmp_path / "said").read_text().splitlines()]
     assert (lines[-1]["outcome"], lines[-1]["why"]) == ("stopped_early", "interrupted")
@@ -35,8 +35,8 @@ def test_a_run_is_drawn_and_stopped_with_ctrl_c(runs: Runs, tmp_path: Path) -> N
     assert runs.paid() == 12
 
 
-def test_many_are_asked_about_and_counted(runs: Runs, tmp_path: Path) -> None:
-    """A no changes nothing, a yes shows a bar: runs again, edited files, cancelled jobs. Watching ends with Ctrl-C."""
+def test_actions_on_many_jobs_are_confirmed_and_counted(runs: Runs, tmp_path: Path) -> None:
+    """A no changes nothing and a yes shows a bar, for replays, edited files and cancels; Ctrl-C ends watching."""
     runs.write("a.txt")
     for name in ("b.bin", "c.bin"):
         runs.write(name, bytes(range(256)) * 20)

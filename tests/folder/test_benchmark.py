@@ -16,7 +16,7 @@ PATH = Path(__file__).parents[2] / "benchmarks/folder.py"
 
 @pytest.fixture(scope="module")
 def bench() -> Any:
-    """The script as a module."""
+    """The benchmark script as a module."""
     spec = importlib.util.spec_from_file_location("bench_of_a_folder", PATH)
     assert spec is not None
     assert spec.loader is not None
@@ -26,8 +26,8 @@ def bench() -> Any:
     return module
 
 
-def test_a_lost_document_and_one_that_is_paid_twice_are_problems(bench: Any, tmp_path: Path) -> None:
-    """One that was started twice is none if its record counts the orphan."""
+def test_a_lost_document_and_one_paid_twice_are_problems(bench: Any, tmp_path: Path) -> None:
+    """One that was started twice is not a problem if its record counts the orphan."""
     run = bench.Run(tmp_path, 4)
     run.write()
     (run.folder / ".backburner").mkdir()
@@ -51,7 +51,7 @@ def test_a_lost_document_and_one_that_is_paid_twice_are_problems(bench: Any, tmp
     ]
 
 
-def test_memory_and_generations_have_their_bounds(bench: Any) -> None:
-    """What was measured is within them, and a little more than they allow is not."""
+def test_memory_and_generations_are_limited(bench: Any) -> None:
+    """What was measured passes, and a little more than the limits does not."""
     assert bench.beyond(99.0, bench.MOST_MB, 14, 5) == []
     assert len(bench.beyond(bench.MOST_MB + 1.0, bench.MOST_MB, 5 * bench.AT_ONCE + 1, 5)) == 2

@@ -1,4 +1,4 @@
-"""The folder of `backburner run` as a deployment: the operator's commands over it, with and without a run at work."""
+"""A folder of `backburner run` as a deployment: the operator's commands work on it, with or without a running run."""
 
 import json
 from pathlib import Path
@@ -15,8 +15,8 @@ from folder.running import Runs, call, text_of
 ENDLESS = {"BACKBURNER_MODEL": "stand-in/never-ends"}
 
 
-def told(runs: Runs, *arguments: str, **given: str) -> Any:
-    """What a command prints into a pipe about the folder."""
+def printed(runs: Runs, *arguments: str, **given: str) -> Any:
+    """What a command about the folder prints into a pipe."""
     shown = call(*arguments, "--folder", str(runs.folder), **given)
     assert shown.exit_code == 0, shown.output
     return json.loads(shown.stdout)
@@ -24,28 +24,28 @@ def told(runs: Runs, *arguments: str, **given: str) -> Any:
 
 @pytest.fixture
 def ended(runs: Runs) -> Runs:
-    """A folder whose run has ended: one document is done, one failed."""
+    """A folder whose run has ended, with one document done and one failed."""
     runs.write("a/good.txt")
     runs.write("bad.bin", bytes(range(256)) * 20)
     assert runs.run()[0] == 1
     return runs
 
 
-def test_every_command_that_looks_knows_the_folder(ended: Runs, tmp_path: Path) -> None:
-    """No run is at work; keys are those of the engine."""
+def test_every_reading_command_works_on_a_folder(ended: Runs, tmp_path: Path) -> None:
+    """They work without a running run and use the engine's keys."""
     good, bad = "inbox/default/a/good.txt", "inbox/default/bad.bin"
-    jobs = told(ended, "jobs", "--sort", "key")
+    jobs = printed(ended, "jobs", "--sort", "key")
     assert {job["key"]: job["state"] for job in jobs["listed"]} == {good: "done", bad: "failed"}
-    story = told(ended, "show", good)
+    story = printed(ended, "show", good)
     assert story["timeline"][-1]["what"].endswith("results/default/a/good.txt.md")
-    (reason,) = told(ended, "failed")["reasons"]
+    (reason,) = printed(ended, "failed")["reasons"]
     assert (reason["reason"], reason["documents"][0]["key"]) == ("unsupported_type", bad)
-    status = told(ended, "status")
+    status = printed(ended, "status")
     assert (status["documents"], status["documents_done"], status["documents_failed"]) == (2, 1, 1)
-    audit = told(ended, "audit")
+    audit = printed(ended, "audit")
     assert audit["balances"], audit
-    assert told(ended, "dead-letters") == []
-    assert told(ended, "results", "--to", str(tmp_path / "copy"))["written"] == ["results/default/a/good.txt.md"]
+    assert printed(ended, "dead-letters") == []
+    assert printed(ended, "results", "--to", str(tmp_path / "copy"))["written"] == ["results/default/a/good.txt.md"]
     text = (ended.out / "a/good.txt.md").read_text()
     assert (tmp_path / "copy/default/a/good.txt.md").read_text() == text
     home = {"XDG_CONFIG_HOME": str(tmp_path / "config")}  # kept as a profile, it needs no name
@@ -57,7 +57,7 @@ def test_every_command_that_looks_knows_the_folder(ended: Runs, tmp_path: Path) 
 
 
 def test_the_console_shows_a_folder_and_leaves_its_files_alone(ended: Runs) -> None:
-    """Jobs, stories, sources and results; what is asked for is left to the next run, and nothing can be uploaded."""
+    """It shows jobs, stories, sources and results; requests wait for the next run, and nothing can be uploaded."""
     good, bad = "inbox/default/a/good.txt", "inbox/default/bad.bin"
     deployment = find(Asked(target=Target(kind=Kind.FOLDER, name=str(ended.folder))), {})
     with served(deployment.environment) as console:
@@ -73,20 +73,20 @@ def test_the_console_shows_a_folder_and_leaves_its_files_alone(ended: Runs) -> N
             assert (refused.status_code, "backburner run" in refused.json()["problem"]) == (400, True)
         asked = console.http.post("/api/replay", json={"keys": [good], "agreed": 1, "rerun": True})
         assert asked.status_code == 200, asked.text
-        told = console.until(lambda told: told["actions"][-1]["is_over"])
-        assert (told["actions"][-1]["done"], told["actions"][-1]["problem"]) == (1, None)
+        overview = console.until(lambda overview: overview["actions"][-1]["is_over"])
+        assert (overview["actions"][-1]["done"], overview["actions"][-1]["problem"]) == (1, None)
     code, said = ended.run()
     assert (code, ended.record("a/good.txt")["run"]) == (1, 2), said
 
 
 def test_a_replay_is_carried_out_by_the_next_run(ended: Runs) -> None:
-    """The command says so; the run counts it, and pays for it once."""
+    """The command says so, and the run counts it and pays for it once."""
     good = "inbox/default/a/good.txt"
     asked = call("replay", good, "--rerun", "--text", "--folder", str(ended.folder))
     assert asked.exit_code == 0, asked.output
     assert "the next backburner run" in asked.stdout
     assert "No backburner run is at work" in asked.stderr
-    assert told(ended, "replay", good, "--rerun")["documents"] == {good: "replayed"}  # asked twice, run once
+    assert printed(ended, "replay", good, "--rerun")["documents"] == {good: "replayed"}  # requested twice, run once
     code, said = ended.run()
     assert (code, ended.paid()) == (1, 2), said
     assert ended.record("a/good.txt")["run"] == 2
@@ -95,11 +95,11 @@ def test_a_replay_is_carried_out_by_the_next_run(ended: Runs) -> None:
     assert ended.paid() == 2
 
 
-def test_a_run_at_work_carries_out_at_once(ended: Runs) -> None:
-    """A watching run takes a replay up and counts it; a cancel ends a job that would never end."""
+def test_a_running_run_carries_out_a_replay_at_once(ended: Runs) -> None:
+    """A watching run carries out a replay and counts it."""
     watching = ended.start("--stand-in", "--out", str(ended.out), "--watch")
     ended.wait_for(lambda: any(state.is_at_work for state in known(ended.folder)))
-    again = told(ended, "replay", "inbox/default/a/good.txt", "--rerun")
+    again = printed(ended, "replay", "inbox/default/a/good.txt", "--rerun")
     assert again["carried_out_by"] == "the backburner run at work in this folder"
     ended.wait_for(lambda: ended.record("a/good.txt")["run"] == 2)
     _, said = watching.interrupt()
@@ -107,13 +107,15 @@ def test_a_run_at_work_carries_out_at_once(ended: Runs) -> None:
 
 
 def test_a_cancelled_job_ends_without_being_paid_again(runs: Runs) -> None:
-    """Asked for while no run is at work; the next one stops the generation."""
+    """The request comes while no run is at work, and the next run stops the generation."""
     runs.write("endless.txt")
     first = runs.start(**ENDLESS)
-    runs.wait_for(lambda: known(runs.folder) and [job["state"] for job in told(runs, "jobs")["listed"]] == ["running"])
+    runs.wait_for(
+        lambda: known(runs.folder) and [job["state"] for job in printed(runs, "jobs")["listed"]] == ["running"]
+    )
     first.kill()
     key = "inbox/default/endless.txt"
-    cancelled = told(runs, "cancel", key)
+    cancelled = printed(runs, "cancel", key)
     assert "the next backburner run in this folder cancels it" in cancelled["documents"][key]
     code, said = runs.run("--stand-in", "--out", str(runs.out), **ENDLESS)
     assert code == 1, said
@@ -122,7 +124,7 @@ def test_a_cancelled_job_ends_without_being_paid_again(runs: Runs) -> None:
 
 
 def test_a_missing_folder_says_what_to_do(tmp_path: Path) -> None:
-    """None there, none run, and one that was run in two ways: each is listed with what names it."""
+    """A missing folder and one without a run get a hint; a folder with several runs lists how to name each."""
     folder = tmp_path / "documents"
     folder.mkdir()
     for named, remedy in ((tmp_path / "gone", "name one"), (folder, f"backburner run {folder} starts one")):

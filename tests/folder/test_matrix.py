@@ -1,6 +1,7 @@
-"""The crash matrix, once over a folder: `backburner run` dies before and after each of its effects, and runs again.
+"""The crash matrix over a folder: `backburner run` dies before and after each of its effects, and is run again.
 
-The effects are those of the ports (a put or delete, a message sent, taken, postponed or deleted) and of the provider.
+The effects are those of the ports (to put or delete an object; to send, receive, postpone or delete a message) and
+those of the provider.
 """
 
 import json
@@ -45,13 +46,13 @@ SCENARIOS: dict[str, tuple[Callable[[FolderWorld], None], int, int]] = {
     "one that fails": (_failing, 1, 24),
     "a batch": (_batch, 3, 16),
 }
-"""What lies in the folder, how many creates are under way at once, and of how many deaths the quick run takes one."""
+"""What is in the folder, how many creates are under way at once, and one in how many deaths the quick run takes."""
 NO_LEASE_S = 60
-"""Nobody waits until a lease has run out: a free lock shows which process has died."""
+"""Too short for a lease to run out: a free lock shows which process has died."""
 
 
-def _standing(folder: FolderWorld) -> dict[str, Any]:
-    """What a user finds in the end, without what differs from life to life."""
+def _outputs(folder: FolderWorld) -> dict[str, Any]:
+    """What a user finds in the end, without what differs between lives."""
     found: dict[str, Any] = {}
     for path in sorted(folder.out.rglob("*")):
         is_record = path.name.endswith((".run.json", ".error.json"))
@@ -66,7 +67,7 @@ def _orphans(folder: FolderWorld) -> int:
 
 
 def _left_over(folder: FolderWorld) -> list[str]:
-    """Nothing but the governor, the journal and the notes of responses is kept."""
+    """State files that should be gone: only governor, journal, response notes and superseded records are kept."""
     kept = ("ledger/governor.json", "ledger/journal/", "ledger/responses/", "ledger/superseded/")
     names = [path.relative_to(folder.state).as_posix() for path in folder.state.rglob("*") if path.is_file()]
     mine = [name for name in names if not name.startswith("state.db")]
@@ -77,17 +78,17 @@ def _left_over(folder: FolderWorld) -> list[str]:
 def test_a_run_that_dies_at_any_effect_is_finished_by_the_next(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The same files as without a death; one generation more for each create under way, and each of them counted."""
+    """The files are the same as without a death; each create under way costs at most one more generation, counted."""
     prepare, at_once, one_in = SCENARIOS[name]
     whole = FolderWorld(tmp_path / "whole", monkeypatch)
     prepare(whole)
     life = whole.live()
     assert (life.is_complete, _left_over(whole)) == (True, [])
-    expected, needed = _standing(whole), len(whole.generator.made)
+    expected, needed = _outputs(whole), len(whole.generator.made)
     deaths: list[Death] = [(point, moment) for point in points_of(life.seen) for moment in MOMENTS]
     assert len(deaths) > 20, life.seen
     if not is_deep():
-        deaths = [death for death in deaths if "after" in death]  # what is before an effect is after another
+        deaths = [death for death in deaths if "after" in death]  # before an effect is after the previous one
     for number, (point, moment) in enumerate(thinned(deaths, one_in, kind=lambda death: death[0][0])):
         folder = FolderWorld(tmp_path / str(number), monkeypatch)
         prepare(folder)
@@ -95,7 +96,7 @@ def test_a_run_that_dies_at_any_effect_is_finished_by_the_next(
         died_s = folder.world.seconds
         assert folder.live().is_complete, (point, moment)
         assert folder.world.seconds - died_s < NO_LEASE_S, (point, moment)
-        assert _standing(folder) == expected, (point, moment)
+        assert _outputs(folder) == expected, (point, moment)
         assert _left_over(folder) == [], (point, moment)
         extra = len(folder.generator.made) - needed
         assert max(extra, len(folder.generator.open)) <= min(at_once, _orphans(folder)), (point, moment)

@@ -1,4 +1,4 @@
-"""Folders as people have them: links, another disk for the results, a disk that is full."""
+"""Folders as people have them: links, results on another disk, a disk that is full."""
 
 import ctypes
 import os
@@ -28,7 +28,7 @@ def elsewhere(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_results_may_go_to_another_file_system(runs: Runs, elsewhere: Path) -> None:
-    """Nothing can be moved there in one step from where the state is; it is done all the same, and only once."""
+    """No file can be moved there from the state in one step, yet each result is written, and once."""
     runs.write("a.txt")
     runs.write("large.txt", text_of("large") * 2000)
     runs.out = elsewhere / "out"
@@ -40,8 +40,8 @@ def test_results_may_go_to_another_file_system(runs: Runs, elsewhere: Path) -> N
     assert not list((runs.out / ".backburner-staged").iterdir())
 
 
-def test_links_are_what_they_lead_to(runs: Runs, tmp_path: Path) -> None:
-    """A link to a file is a document, a folder is not walked twice; others are reported."""
+def test_links_count_as_their_targets(runs: Runs, tmp_path: Path) -> None:
+    """A link to a file in the folder is a document, no folder is walked twice, and other links are reported."""
     runs.write("a.txt")
     (tmp_path / "other").mkdir()
     (tmp_path / "other/private.txt").write_text("It is not to leave its folder.")
@@ -65,7 +65,7 @@ def test_links_are_what_they_lead_to(runs: Runs, tmp_path: Path) -> None:
 
 
 def test_a_name_cannot_pretend_to_be_another_line(runs: Runs) -> None:
-    """Whatever names a document shows its line break as an escape."""
+    """Every command that shows a document's name shows its line break as an escape."""
     name = "a\nThe books balance: nothing is lost.txt"
     runs.write(name, "")
     assert runs.run()[0] == 1
@@ -84,8 +84,8 @@ class _Rights(ctypes.Structure):
     _fields_ = (("effective", ctypes.c_uint32), ("permitted", ctypes.c_uint32), ("inheritable", ctypes.c_uint32))
 
 
-def as_anybody(arguments: tuple[str, ...], given: dict[str, str], out: str, errors: str) -> None:
-    """The command without root's right to read and write whatever it likes, in case root runs the tests."""
+def without_roots_rights(arguments: tuple[str, ...], given: dict[str, str], out: str, errors: str) -> None:
+    """Run the command without root's right to read and write everything, in case root runs the tests."""
     if os.geteuid() == 0:
         libc, header, rights = ctypes.CDLL(None), _Header(_LINUX_CAPABILITY_VERSION_3, 0), (_Rights * 2)()
         assert libc.capget(ctypes.byref(header), rights) == 0
@@ -96,7 +96,7 @@ def as_anybody(arguments: tuple[str, ...], given: dict[str, str], out: str, erro
 
 
 def test_files_that_may_not_be_read_or_written_are_reported(runs: Runs, tmp_path: Path) -> None:
-    """A document and a folder without permission fail alone; results that may not be written, a state, a recipe."""
+    """A document or subfolder fails alone; an output folder, recipe or state stops the command with a hint."""
     runs.write("good.txt")
     secret, inner, state = runs.write("secret.txt"), runs.write("closed/a.txt").parent, runs.folder / ".backburner"
     recipe, closed = tmp_path / "recipe.md", tmp_path / "closed"
@@ -120,7 +120,7 @@ def test_files_that_may_not_be_read_or_written_are_reported(runs: Runs, tmp_path
         for path in forbidden:
             path.chmod(mode)
         out, errors = tmp_path / f"out-{number}", tmp_path / f"errors-{number}"
-        process = forks.fork(as_anybody, arguments, commands.environment({}), str(out), str(errors))
+        process = forks.fork(without_roots_rights, arguments, commands.environment({}), str(out), str(errors))
         code, said = Running(Started(process, out, errors)).end()
         for path in forbidden:
             path.chmod(0o755)
@@ -131,13 +131,13 @@ def test_files_that_may_not_be_read_or_written_are_reported(runs: Runs, tmp_path
 
 
 def limited(arguments: tuple[str, ...], given: dict[str, str], out: str, errors: str) -> None:
-    """The command where no file may grow beyond a size, as on a disk that is full."""
+    """Run the command with a limit on the size of files, as on a full disk."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
     commands._main(arguments, given, out, errors)
 
 
 def test_a_full_disk_stops_the_run_and_loses_nothing(runs: Runs, tmp_path: Path) -> None:
-    """Exit code 2 and what to do, no traceback; with room again the same command does the rest."""
+    """It exits with 2 and a hint, without a traceback, and the same command does the rest once there is room."""
     for number in range(20):
         runs.write(f"{number}.txt")
     arguments = ("run", str(runs.folder), "--stand-in", "--out", str(runs.out), "--text")

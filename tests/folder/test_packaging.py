@@ -1,4 +1,4 @@
-"""What `uvx backburner run` needs is in the wheel, and no more than before in the layer."""
+"""The wheel has what `uvx backburner run` needs, and the layer nothing of the command."""
 
 import re
 import tomllib
@@ -20,7 +20,7 @@ def _names(path: str) -> set[str]:
 
 
 def _files() -> set[str]:
-    """What the packages and the shipped recipes consist of, by its place in the wheel."""
+    """The files of the packages and the shipped recipes, as paths in the wheel."""
     packages = [ROOT / "cli/backburner_cli", ROOT / "layers/backburner/backburner"]
     files = [path for package in packages for path in package.rglob("*") if path.is_file()]
     inside = {
@@ -31,7 +31,7 @@ def _files() -> set[str]:
 
 
 def test_the_wheel_carries_command_and_recipes() -> None:
-    """Both packages, the script, the recipes where the command looks for them, and all that they import."""
+    """It has both packages, the script, the recipes where the command looks for them, and all dependencies."""
     wheel = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
     assert wheel["packages"] == ["layers/backburner/backburner", "cli/backburner_cli"]
     assert wheel["force-include"] == {"recipes": "backburner_cli/shipped_recipes"}
@@ -50,7 +50,7 @@ def test_the_layer_has_nothing_of_the_command() -> None:
 
 
 def test_the_wheel_works_without_a_checkout(tmp_path: Path) -> None:
-    """As `uvx` starts it in an empty folder: version, a run by a shipped recipe, a page, the console with its files."""
+    """In an empty folder, as with `uvx`, it shows its version, runs a shipped recipe, and makes report and console."""
     installed = install(tmp_path)
     assert _files() <= set(zipfile.ZipFile(installed.wheel).namelist())
     (installed.here / "contracts/2031").mkdir(parents=True)

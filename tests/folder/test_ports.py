@@ -1,4 +1,4 @@
-"""What the ports over a folder promise beyond the contract: users touch the same files."""
+"""What the ports over a folder promise beyond the contract, since users touch the same files."""
 
 import asyncio
 import json
@@ -29,7 +29,7 @@ Reach = Callable[[], FolderPorts]
 
 @pytest.fixture
 def reach(tmp_path: Path) -> Iterator[Reach]:
-    """Another process's view of the same folder, at each call."""
+    """Open the same folder as another process would, at each call."""
     opened: list[FolderPorts] = []
 
     def view() -> FolderPorts:
@@ -42,12 +42,12 @@ def reach(tmp_path: Path) -> Iterator[Reach]:
 
 
 def run(story: Coroutine[Any, Any, Any]) -> Any:
-    """Run to its end."""
+    """Run a story to its end."""
     return asyncio.run(story)
 
 
 def test_two_processes_claim_once(reach: Reach) -> None:
-    """If two processes make many puts at once where nothing may be, one succeeds."""
+    """If two processes make many puts at once where there must be no object, one put succeeds."""
 
     async def story() -> list[Any]:
         views = [reach(), reach()]
@@ -60,8 +60,8 @@ def test_two_processes_claim_once(reach: Reach) -> None:
     assert sorted(type(one).__name__ for one in run(story())) == ["ConflictError"] * 19 + ["str"]
 
 
-def test_a_state_may_be_made_by_several_at_once(tmp_path: Path) -> None:
-    """None of those that open a new file at the same moment is told that it is locked."""
+def test_a_state_can_be_created_by_several_threads_at_once(tmp_path: Path) -> None:
+    """None of those that open a new file at the same moment finds it locked."""
 
     def opened(path: Path, others: threading.Barrier) -> None:
         others.wait()
@@ -75,7 +75,7 @@ def test_a_state_may_be_made_by_several_at_once(tmp_path: Path) -> None:
 
 
 def test_a_file_that_somebody_edits_is_a_new_version(reach: Reach) -> None:
-    """The old ETag opens no write any more; what was removed is gone."""
+    """The old ETag no longer matches for a write, and a removed file is gone."""
 
     async def story() -> None:
         ports = reach()
@@ -94,14 +94,14 @@ def test_a_file_that_somebody_edits_is_a_new_version(reach: Reach) -> None:
 
 
 def record_of(etag: str) -> bytes:
-    """What a run record says of a result."""
+    """The run record of a result."""
     source = {"bucket": FOLDER, "key": "inbox/summary/a.txt"}
-    told = {"job_id": "job", "run": 1, "source": source, "result_key": RESULT, "result_etag": etag}
-    return json.dumps(told).encode()
+    record = {"job_id": "job", "run": 1, "source": source, "result_key": RESULT, "result_etag": etag}
+    return json.dumps(record).encode()
 
 
 def test_a_result_that_was_edited_is_kept(reach: Reach) -> None:
-    """The next one is beside it, and the one after that beside both if that was edited too."""
+    """The next result is put beside it, and so is the one after that if the second was edited too."""
 
     async def story() -> list[str]:
         ports = reach()
@@ -121,8 +121,8 @@ def test_a_result_that_was_edited_is_kept(reach: Reach) -> None:
     assert "a.txt.md" in run(story())
 
 
-def test_a_result_that_was_only_touched_or_replaced_by_a_run_keeps_its_place(reach: Reach) -> None:
-    """Copying a folder edits nothing, nor does another recipe's run, whose record is there."""
+def test_a_result_only_touched_or_replaced_by_a_run_keeps_its_place(reach: Reach) -> None:
+    """Copying a folder is not an edit, and neither is another recipe's run, which leaves its record."""
 
     async def story() -> None:
         ports = reach()
@@ -143,8 +143,8 @@ def test_a_result_that_was_only_touched_or_replaced_by_a_run_keeps_its_place(rea
     run(story())
 
 
-def test_a_file_that_is_named_like_a_result_stays_the_users(tmp_path: Path) -> None:
-    """Although its document's record is beside it: it names the marked one, also without the table."""
+def test_a_users_file_named_like_a_result_stays_untouched(tmp_path: Path) -> None:
+    """Its document's record is beside it but names the marked result, even if the table is gone."""
 
     async def story() -> None:
         first = folder_ports(tmp_path)
@@ -170,7 +170,7 @@ def test_a_file_that_is_named_like_a_result_stays_the_users(tmp_path: Path) -> N
 
 
 def test_a_document_is_the_users_file(reach: Reach) -> None:
-    """Read where it lies, uploaded again whenever it is written, never written."""
+    """It is read where it is, counts as uploaded again whenever it is written, and is never written by the ports."""
 
     async def story() -> None:
         ports, key = reach(), "inbox/summary/a/b.txt"
@@ -182,7 +182,7 @@ def test_a_document_is_the_users_file(reach: Reach) -> None:
         assert first is not None
         assert again is not None
         assert (first.body, first.etag, first.last_modified) == (b"first", again.etag, again.last_modified)
-        os.utime(file, (1, 1))  # as old as can be: it was written now all the same
+        os.utime(file, (1, 1))  # very old by its time: it was written just now all the same
         touched = await ports.bucket.head(key)
         assert touched is not None
         assert touched.etag == first.etag
@@ -202,7 +202,7 @@ def test_a_document_is_the_users_file(reach: Reach) -> None:
 
 @pytest.mark.timeout(20)
 def test_only_regular_files_are_documents(reach: Reach) -> None:
-    """Nobody waits for a pipe."""
+    """A pipe is not waited for."""
 
     async def story() -> None:
         ports = reach()
@@ -215,7 +215,7 @@ def test_only_regular_files_are_documents(reach: Reach) -> None:
 
 
 def test_lists_are_in_the_order_of_keys(reach: Reach) -> None:
-    """Behind a key, below a prefix, documents among the rest."""
+    """They can start after a key or be limited to a prefix, and documents are listed among the rest."""
 
     async def story() -> None:
         ports = reach()
@@ -241,8 +241,8 @@ def test_lists_are_in_the_order_of_keys(reach: Reach) -> None:
     run(story())
 
 
-def test_a_name_that_is_too_long_for_a_disk_is_marked(reach: Reach) -> None:
-    """Result and record are side by side all the same, and nothing is mixed up."""
+def test_a_name_too_long_for_the_disk_is_marked(reach: Reach) -> None:
+    """Result and record are still side by side, and no two names collide."""
 
     async def story() -> None:
         ports = reach()
@@ -258,8 +258,8 @@ def test_a_name_that_is_too_long_for_a_disk_is_marked(reach: Reach) -> None:
     run(story())
 
 
-def test_a_folder_and_a_result_may_want_one_name(reach: Reach) -> None:
-    """`a` becomes `a.md`, and `a.md/b` lies in a folder of that name: both have their place."""
+def test_a_folder_and_a_result_may_have_the_same_name(reach: Reach) -> None:
+    """`a` becomes `a.md`, and `a.md/b` needs a folder of that name: both find a place."""
 
     async def story() -> None:
         ports = reach()
@@ -272,8 +272,8 @@ def test_a_folder_and_a_result_may_want_one_name(reach: Reach) -> None:
     run(story())
 
 
-def test_messages_of_the_dead_show_at_once(reach: Reach, tmp_path: Path) -> None:
-    """Those in their hands and those they delayed; those of the living stay where they are."""
+def test_messages_of_dead_processes_show_at_once(reach: Reach, tmp_path: Path) -> None:
+    """That holds for those they received and those they delayed; messages of the living stay hidden."""
 
     async def story() -> list[str]:
         views = [reach(), reach()]
@@ -294,8 +294,8 @@ def test_messages_of_the_dead_show_at_once(reach: Reach, tmp_path: Path) -> None
     assert run(story()) == ["of process0"]
 
 
-def test_a_message_that_is_received_for_ever_becomes_a_dead_letter(reach: Reach) -> None:
-    """As in the clouds, at a thousand receives."""
+def test_a_message_received_again_and_again_becomes_a_dead_letter(reach: Reach) -> None:
+    """As in the clouds, that happens after a thousand receives."""
 
     async def story() -> tuple[int, list[str]]:
         ports = reach()
@@ -307,8 +307,8 @@ def test_a_message_that_is_received_for_ever_becomes_a_dead_letter(reach: Reach)
     assert run(story()) == (0, ["m"])
 
 
-def test_a_room_that_is_closed_gives_nothing(reach: Reach) -> None:
-    """Whoever waits in it is told at once."""
+def test_a_closed_room_ends_waiting_receives(reach: Reach) -> None:
+    """A receive that waits in it fails at once."""
 
     async def story() -> None:
         room = reach().room

@@ -1,4 +1,4 @@
-"""What a user sees of `backburner run FOLDER`: files, exit codes, words."""
+"""What a user of `backburner run FOLDER` sees: files, exit codes, words."""
 
 import json
 import os
@@ -18,7 +18,7 @@ NAMES = ["a/b.txt", "with space & 'quotes'.md", "отчёт/ñandú 🐘.txt", "
 
 
 def test_every_document_gets_its_result_beside_its_record(runs: Runs) -> None:
-    """In the tree of the documents, whatever their names; hidden files and folders are none."""
+    """Results are in the same tree as the documents, whatever their names; hidden files and folders are left out."""
     for name in NAMES:
         runs.write(name)
     for hidden in (".secret.txt", ".git/config.txt", "a/.hidden/c.txt"):
@@ -35,7 +35,7 @@ def test_every_document_gets_its_result_beside_its_record(runs: Runs) -> None:
 
 
 def test_programs_get_json(runs: Runs) -> None:
-    """Into a pipe without being asked: a line for each document that ends, whatever its name, and one for the run."""
+    """A pipe gets it by default: a line for each document that ends, whatever its name, and one for the run."""
     runs.write("a/good.txt")
     runs.write("empty.txt", "")
     Path(os.fsdecode(os.fsencode(runs.folder) + b"/caf\xe9.txt")).write_text("Un texte.")
@@ -58,7 +58,7 @@ def test_programs_get_json(runs: Runs) -> None:
 
 
 def test_a_second_run_starts_nothing(runs: Runs) -> None:
-    """Also if all that was kept of the first is gone: the records show."""
+    """That holds even if the first run's state is gone, since the records show what is done."""
     for name in ("a/b.txt", "c.txt"):
         runs.write(name)
     assert runs.run()[0] == 0
@@ -74,7 +74,7 @@ def test_a_second_run_starts_nothing(runs: Runs) -> None:
 
 
 def test_only_what_has_changed_runs_again(runs: Runs) -> None:
-    """A changed document, a new one, one whose results were removed; the others stay."""
+    """That is a changed document, a new one, and one whose outputs were removed."""
     for name in ("same.txt", "changed.txt", "removed.txt"):
         runs.write(name)
     assert runs.run()[0] == 0
@@ -90,7 +90,7 @@ def test_only_what_has_changed_runs_again(runs: Runs) -> None:
 
 
 def test_what_cannot_be_read_fails_alone(runs: Runs) -> None:
-    """With its error record and exit code 1, also in the next run; once corrected it is done and the record gone."""
+    """It has its error record and exit code 1 in every run; once corrected it is done and the record is gone."""
     runs.write("good.txt")
     runs.write("bad.bin", bytes(range(256)) * 20)
     runs.write("empty.txt", "")
@@ -109,8 +109,8 @@ def test_what_cannot_be_read_fails_alone(runs: Runs) -> None:
 
 
 @pytest.mark.parametrize("out", ["results", "deep/er", "."])
-def test_outputs_inside_the_folder_are_no_documents(runs: Runs, out: str) -> None:
-    """Not in this run, not in the next with another place, not beside the documents themselves."""
+def test_outputs_inside_the_folder_are_not_documents(runs: Runs, out: str) -> None:
+    """They are not taken in this run, nor in the next with another output folder, nor beside the documents."""
     runs.write("a/b.txt")
     runs.out = runs.folder / out
     assert runs.run(*([] if out == "results" else ["--out", str(runs.out)]), "--stand-in")[0] == 0
@@ -120,8 +120,8 @@ def test_outputs_inside_the_folder_are_no_documents(runs: Runs, out: str) -> Non
     assert len(list((runs.folder / "elsewhere").rglob("*.run.json"))) == 1
 
 
-def test_files_of_the_users_are_never_written_over(runs: Runs) -> None:
-    """A file where a result would go stays, and is a document in every run; the result gets a marked name."""
+def test_users_files_are_never_overwritten(runs: Runs) -> None:
+    """A user's file in a result's place stays and is a document in every run; the result gets a marked name."""
     runs.write("a.txt")
     theirs = runs.write("a.txt.md", "My own notes. They are mine.")
     command = ("--stand-in", "--out", str(runs.folder), "--json")
@@ -144,8 +144,8 @@ def test_files_of_the_users_are_never_written_over(runs: Runs) -> None:
     assert theirs.read_text() == "My own notes. I have changed them."
 
 
-def test_documents_in_a_folder_called_results_are_not_left_out_in_silence(runs: Runs) -> None:
-    """Whoever has such a folder names another place for the results, and all documents are taken."""
+def test_documents_in_a_folder_called_results_are_not_silently_left_out(runs: Runs) -> None:
+    """The command asks for another output folder, with which all documents are taken."""
     runs.write("results/report.txt")
     code, said = runs.run("--stand-in")
     assert (code, "--out" in said) == (2, True), said
@@ -154,7 +154,7 @@ def test_documents_in_a_folder_called_results_are_not_left_out_in_silence(runs: 
 
 
 def test_a_name_that_is_not_utf8_is_reported(runs: Runs) -> None:
-    """The others are done; the exit code says that not all are."""
+    """The others are done, and the exit code shows that not all are."""
     runs.write("good.txt")
     odd = os.fsencode(runs.folder) + b"/caf\xe9.txt"
     Path(os.fsdecode(odd)).write_text("Un texte.")
@@ -165,8 +165,8 @@ def test_a_name_that_is_not_utf8_is_reported(runs: Runs) -> None:
     assert (runs.out / "good.txt.md").exists()
 
 
-def test_a_deployments_notifications_are_none_of_its_business(runs: Runs) -> None:
-    """What is exported for a cloud tells nobody here, and leaves nothing that waits to be told."""
+def test_a_deployments_notification_settings_are_ignored(runs: Runs) -> None:
+    """Settings exported for a cloud send no notification here and leave none waiting."""
     runs.write("a.txt")
     code, said = runs.run(BACKBURNER_NOTIFY="documents,folders")
     assert code == 0, said
@@ -175,7 +175,7 @@ def test_a_deployments_notifications_are_none_of_its_business(runs: Runs) -> Non
 
 
 def test_an_empty_folder_has_nothing_to_do(runs: Runs) -> None:
-    """That is no failure, needs no provider, and leaves nothing behind."""
+    """That is not a failure, needs no provider, and leaves nothing behind."""
     runs.write(".hidden")
     code, said = runs.run("--out", str(runs.out))
     assert code == 0
@@ -185,7 +185,7 @@ def test_an_empty_folder_has_nothing_to_do(runs: Runs) -> None:
 
 
 def test_a_missing_folder_is_an_error(runs: Runs) -> None:
-    """Named, with exit code 2; so is a file in its place."""
+    """It is named, with exit code 2, and so is a file in its place."""
     runs.folder.rmdir()
     code, said = runs.run()
     assert code == 2
@@ -196,8 +196,8 @@ def test_a_missing_folder_is_an_error(runs: Runs) -> None:
     assert "is a file" in said
 
 
-def test_without_a_key_it_says_what_to_set(runs: Runs) -> None:
-    """For each provider, and that it can be tried without; nothing is begun."""
+def test_without_a_key_the_command_says_what_to_set(runs: Runs) -> None:
+    """It does so for each provider, mentions the stand-in, and starts nothing."""
     runs.write("a.txt")
     code, said = runs.run("--out", str(runs.out))
     assert code == 2
@@ -227,7 +227,7 @@ def test_a_provider_that_refuses_the_key_ends_the_run(runs: Runs) -> None:
 
 
 def test_recipes_by_name_and_by_file(runs: Runs) -> None:
-    """A shipped one, one's own with its output, and those that cannot be."""
+    """A shipped recipe and one's own with its output work; an unknown or invalid one is reported."""
     runs.write("a.txt")
     assert runs.run("--stand-in", "--out", str(runs.out), "--recipe", "summary")[0] == 0
     assert runs.record("a.txt")["recipe"]["name"] == "summary"
@@ -249,7 +249,7 @@ def test_recipes_by_name_and_by_file(runs: Runs) -> None:
 
 
 def test_another_recipe_or_model_replaces_the_result(runs: Runs) -> None:
-    """In the same place; what its record says is what is there."""
+    """It does so in the same place, and the record is that of the new result."""
     runs.write("a.txt")
     own = runs.folder.with_name("own.md")
     arguments = ("--stand-in", "--out", str(runs.out), "--recipe", str(own))
@@ -264,7 +264,7 @@ def test_another_recipe_or_model_replaces_the_result(runs: Runs) -> None:
 
 
 def test_a_document_in_parts_and_a_batch(runs: Runs) -> None:
-    """The whole engine is there."""
+    """Both work, since the whole engine runs over a folder."""
     runs.write("long.txt", " ".join(f"Sentence {number} says what no other says." for number in range(40)))
     runs.write("batch.jsonl", "".join(f'{{"custom_id": "{n}", "input": "Line {n} is here."}}\n' for n in range(5)))
     own = runs.folder.with_name("parts.md")
@@ -276,7 +276,7 @@ def test_a_document_in_parts_and_a_batch(runs: Runs) -> None:
 
 
 def test_ctrl_c_stops_early_and_the_next_run_continues(runs: Runs) -> None:
-    """Exit code 2; nothing is lost, nothing paid twice."""
+    """The exit code is 2; nothing is lost, and nothing is paid twice."""
     for number in range(30):
         runs.write(f"{number}.txt")
     running = runs.start(BACKBURNER_MAX_IN_FLIGHT="4")
@@ -289,8 +289,8 @@ def test_ctrl_c_stops_early_and_the_next_run_continues(runs: Runs) -> None:
     assert runs.paid() == 30
 
 
-def test_watching_takes_what_appears_and_what_changes(runs: Runs) -> None:
-    """Until Ctrl-C; at rest that is no early stop."""
+def test_watching_processes_new_and_changed_documents(runs: Runs) -> None:
+    """Ctrl-C ends it, and counts as no early stop if nothing was left to do."""
     runs.write("first.txt")
     running = runs.start("--stand-in", "--out", str(runs.out), "--watch")
     runs.wait_for((runs.out / "first.txt.run.json").exists)
@@ -307,7 +307,7 @@ def test_watching_takes_what_appears_and_what_changes(runs: Runs) -> None:
 
 
 def test_watching_serves_the_console_until_it_ends(runs: Runs) -> None:
-    """Its address opens the page of this folder; it ends with the run, also when that is killed."""
+    """Its address opens the page of this folder, and it ends with the run even if that is killed."""
     runs.write("first.txt")
     running = runs.start("--stand-in", "--out", str(runs.out), "--watch", "--console")
     runs.wait_for((runs.out / "first.txt.run.json").exists)
@@ -322,7 +322,7 @@ def test_watching_serves_the_console_until_it_ends(runs: Runs) -> None:
 
 
 def test_a_log_gets_no_address_that_opens_the_console(runs: Runs) -> None:
-    """Where nobody sits at a terminal, it is served only if it was asked for."""
+    """Without a terminal, the console is served only if it was requested."""
     runs.write("first.txt")
     running = runs.start("--stand-in", "--out", str(runs.out), "--watch")
     runs.wait_for((runs.out / "first.txt.run.json").exists)
@@ -330,7 +330,7 @@ def test_a_log_gets_no_address_that_opens_the_console(runs: Runs) -> None:
 
 
 def answers(origin: str) -> bool:
-    """Whether anybody listens there."""
+    """Whether a server answers at this address."""
     try:
         httpx2.get(origin, timeout=30)
     except httpx2.TransportError:
@@ -338,8 +338,8 @@ def answers(origin: str) -> bool:
     return True
 
 
-def test_two_at_once_do_each_document_once(runs: Runs) -> None:
-    """Both end with 0, whichever did what."""
+def test_two_runs_at_once_process_each_document_once(runs: Runs) -> None:
+    """Both exit with 0, whichever did what."""
     for number in range(40):
         runs.write(f"{number}.txt")
     first, second = runs.start(), runs.start()
@@ -350,8 +350,8 @@ def test_two_at_once_do_each_document_once(runs: Runs) -> None:
     assert len(runs.files()) == 80
 
 
-def test_killed_again_and_again_nothing_is_lost(runs: Runs) -> None:
-    """With kill -9 wherever it is; each document is paid once but for what its record counts."""
+def test_repeated_kills_lose_nothing(runs: Runs) -> None:
+    """With kill -9 at any point, each document is paid once, apart from what its record counts."""
     for number in range(30):
         runs.write(f"{number}.txt")
     for goal in (1, 8, 16, 24):
@@ -371,7 +371,7 @@ def test_killed_again_and_again_nothing_is_lost(runs: Runs) -> None:
 
 @pytest.mark.parametrize("damaged", ["stand-in.db", "default-*/state.db"])
 def test_a_damaged_state_is_reported_with_its_remedy(runs: Runs, damaged: str) -> None:
-    """No traceback; once it is removed the run continues, and what is done is not done again."""
+    """There is no traceback; once it is removed the run continues, and what is done is not done again."""
     runs.write("a.txt")
     assert runs.run()[0] == 0
     (path,) = (runs.folder / ".backburner").glob(damaged)
@@ -386,8 +386,8 @@ def test_a_damaged_state_is_reported_with_its_remedy(runs: Runs, damaged: str) -
     assert (code, "1 of them before" in said) == (0, True), said
 
 
-def test_notes_that_are_long_over_are_removed(runs: Runs) -> None:
-    """As the lifecycle rules do it in a cloud: a state does not grow for ever."""
+def test_expired_response_notes_are_removed(runs: Runs) -> None:
+    """As the lifecycle rules do in a cloud, so that a state does not grow for ever."""
     runs.write("a.txt")
     assert runs.run()[0] == 0
     notes = runs.folder / ".backburner"

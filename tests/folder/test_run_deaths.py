@@ -1,4 +1,4 @@
-"""Killed before each step of the disk's: what is on disk is old or new, whole, with its row; and the run continues."""
+"""A process is killed before each step on the disk: every object is old or new, whole and with its row."""
 
 import asyncio
 import random
@@ -20,18 +20,18 @@ OWNERS = {OLD: "old", NEW: "new", LARGE: "large"}
 LIVES = 8
 
 
-async def _what_stands(root: Path) -> str:
-    """What another process finds after a death, once it has buried the dead: the state, in a word."""
+async def _state_found(root: Path) -> str:
+    """Name the state that another process finds after it has cleaned up after the dead one."""
     ports = folder_ports(root, name="heir")
     presence = Presence(folder=root / "processes", name="heir")
     try:
         buried = await presence.bury(ports.bucket.objects)
-        assert list((root / "state/staged").iterdir()) == [], "what was put is in its place before anybody reads it"
+        assert list((root / "state/staged").iterdir()) == [], "what was put must be in its place before it is read"
         stored, queue = await ports.bucket.get(RESULT), FolderQueue(room=ports.room, name="pending")
         shown = sorted(message.body for message in await queue.receive(10, 0))
         assert buried == 1
         assert not list((root / "processes").iterdir())
-        assert await queue.count() == len(shown), "what the dead sent or held shows at once"
+        assert await queue.count() == len(shown), "what the dead process sent or held must show at once"
         listed = [key async for key, _ in ports.bucket.listed("results/")]
         file = ports.out / "a/b.txt.md"
         if stored is None:
@@ -47,20 +47,20 @@ async def _what_stands(root: Path) -> str:
 
 
 def test_a_death_before_any_step_leaves_old_or_new(tmp_path: Path) -> None:
-    """States come in the order in which they were written; none is half of one."""
+    """States follow each other in the order in which they were written, and none is half of one."""
     (tmp_path / "whole/processes").mkdir(parents=True)
     alive = fork(write, str(tmp_path / "whole"), None, str(tmp_path / "steps"))
     alive.join(60)
     steps = int((tmp_path / "steps").read_text())
     assert steps > 30
     states = []
-    for fatal in range(8, steps + 1):  # the first are those that make the tables
+    for fatal in range(8, steps + 1):  # the first steps create the tables
         root = tmp_path / str(fatal)
         (root / "processes").mkdir(parents=True)
         dying = fork(write, str(root), fatal, str(tmp_path / "unused"))
         dying.join(60)
         assert dying.exitcode == -SIGKILL
-        states.append(asyncio.run(_what_stands(root)))
+        states.append(asyncio.run(_state_found(root)))
     order = list(dict.fromkeys(states))
     assert [state.split(" ")[0] for state in order] == sorted(
         (state.split(" ")[0] for state in order), key=["nothing", "old", "new", "large"].index
@@ -70,7 +70,7 @@ def test_a_death_before_any_step_leaves_old_or_new(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("seed", range(1, depth(1, 2) + 1))
 def test_a_run_that_dies_at_random_steps_comes_to_its_end(runs: Runs, seed: int) -> None:
-    """Each document once, each create that was lost counted, nothing left over."""
+    """Each document is done once, each lost create is counted, and nothing is left over."""
     lot = random.Random(seed)
     names = [f"{number}.txt" for number in range(12)]
     for name in names:

@@ -1,4 +1,4 @@
-"""What `backburner run` has written, as other commands see it."""
+"""The outputs of `backburner run`, as other commands see them."""
 
 import json
 import sqlite3
@@ -20,7 +20,7 @@ REAL = "openai at https://api.openai.com/v1"
 
 @pytest.fixture
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunState:
-    """The state of a run over `contracts`, by a provider that is paid; its parent is the current folder."""
+    """The state of a run over `contracts` with a paid provider, in a subfolder of the current one."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "contracts").mkdir()
     return opened_by(REAL, tmp_path / "contracts", tmp_path / "contracts/results")
@@ -33,13 +33,13 @@ def opened_by(provider: str, folder: Path, out: Path) -> RunState:
 
 
 def result_of(state: RunState, name: str, text: str) -> Path:
-    """A result with its record, which the state knows."""
+    """Write a result with its record, and enter it in the state."""
     key, etag = f"results/default/{name}.md", md5_of(text.encode())
     path = state.out / f"{name}.md"
     path.write_text(text)
     source = {"bucket": FOLDER, "key": f"inbox/default/{name}"}
-    told = {"job_id": "job", "run": 1, "source": source, "result_key": key, "result_etag": etag}
-    (state.out / f"{name}.run.json").write_text(json.dumps(told))
+    record = {"job_id": "job", "run": 1, "source": source, "result_key": key, "result_etag": etag}
+    (state.out / f"{name}.run.json").write_text(json.dumps(record))
     with closing(sqlite3.connect(state.database)) as db:
         values = (key, path.name, etag, len(text), 0, "{}", 1, 1)
         db.execute("INSERT INTO objects VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)", values)
@@ -47,8 +47,8 @@ def result_of(state: RunState, name: str, text: str) -> Path:
     return path
 
 
-def test_put_and_plan_leave_the_outputs_of_a_run_out(state: RunState, capsys: pytest.CaptureFixture[str]) -> None:
-    """Left out of folders and patterns, edited ones too; not the user's own files, nor a file that is named itself."""
+def test_put_and_plan_skip_the_outputs_of_a_run(state: RunState, capsys: pytest.CaptureFixture[str]) -> None:
+    """Folders and patterns skip outputs, even edited ones, but not a user's own files or a file named itself."""
     own = [Path("contracts/a.txt"), Path("contracts/b.txt"), Path("contracts/results/mine.md")]
     for path in own:
         path.write_text("own")
@@ -67,7 +67,7 @@ def test_put_and_plan_leave_the_outputs_of_a_run_out(state: RunState, capsys: py
 def test_links_to_files_elsewhere_are_left_out_and_reported(
     state: RunState, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Unless they are named themselves; a link to a file in the folder is taken."""
+    """They are taken if they are named themselves, as is a link to a file in the folder."""
     inside, link, private = state.folder / "a.txt", state.folder / "link.txt", state.folder.with_name("private.txt")
     for path in (inside, private):
         path.write_text("text")
@@ -83,7 +83,7 @@ def test_links_to_files_elsewhere_are_left_out_and_reported(
 
 
 def test_the_stand_in_is_refused_if_it_would_replace_a_paid_result(state: RunState) -> None:
-    """Only there: a provider that never answered has left nothing to replace."""
+    """A provider that never answered has left nothing to replace."""
     opened_by(STAND_IN, state.folder, state.out)
     paid = result_of(state, "a.txt", "paid for")
     with pytest.raises(CommandError, match="results of a real provider"):

@@ -1,4 +1,4 @@
-"""`backburner recipes`: list, check, one document tried, two recipes compared."""
+"""`backburner recipes`: list and check recipes, try one on a document, compare two."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,7 @@ PRICED = "---\nprice: {input: 1, output: 2}\n---\nSay it in brief."
 
 @pytest.fixture
 def documents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with three documents, which is the current one."""
+    """A folder with three documents, below the current one."""
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "contracts"
     for name in ("a/one.txt", "b/one.txt", "two.txt"):
@@ -29,18 +29,18 @@ def documents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_one_document_is_tried_at_the_provider(documents: Path) -> None:
-    """Its text, tokens and cost; nothing is left where it lies."""
+def test_one_document_is_tried(documents: Path) -> None:
+    """Its text, tokens and cost are shown, and no file is left behind."""
     shown = call("recipes", "try", "./draft.md", str(documents / "two.txt"), "--stand-in")
     assert shown.exit_code == 0, shown.output
-    told = json.loads(shown.stdout)
-    assert told["text"] == summarise(text_of("two.txt"))
-    assert told["cost"] == pytest.approx((told["input_tokens"] + 2 * told["output_tokens"]) / 1e6)
+    tried = json.loads(shown.stdout)
+    assert tried["text"] == summarise(text_of("two.txt"))
+    assert tried["cost"] == pytest.approx((tried["input_tokens"] + 2 * tried["output_tokens"]) / 1e6)
     assert sorted(path.name for path in documents.parent.iterdir()) == ["contracts", "draft.md"]
 
 
 def test_the_quotes_of_a_tried_document_are_shown(documents: Path) -> None:
-    """With their pages in a PDF; the recipe that ships."""
+    """With the shipped recipe and a PDF, their pages are shown too."""
     page = FPDF()
     for sentence in ("The lessor is Veldt Harbour Ltd.", "The rent is 1,250 euros a month."):
         page.add_page()
@@ -51,26 +51,26 @@ def test_the_quotes_of_a_tried_document_are_shown(documents: Path) -> None:
     assert shown.exit_code == 0, shown.output
     quotes = {each["text"]: each["page"] for each in json.loads(shown.stdout)["quotes"]}
     assert quotes == {"The lessor is Veldt Harbour Ltd.": 1, "The rent is 1,250 euros a month.": 2}
-    told = call("recipes", "try", "contract-facts", str(documents / "lease.pdf"), "--stand-in", "--text")
-    assert "/parties/1/quote: found, page 1, characters 0 to" in told.stderr
+    as_text = call("recipes", "try", "contract-facts", str(documents / "lease.pdf"), "--stand-in", "--text")
+    assert "/parties/1/quote: found, page 1, characters 0 to" in as_text.stderr
 
 
 def test_a_document_that_fails_says_why(documents: Path) -> None:
-    """Exit code 1."""
+    """The exit code is 1."""
     (documents / "bad.bin").write_bytes(bytes(range(256)) * 20)
     shown = call("recipes", "try", "summary", str(documents / "bad.bin"), "--stand-in", "--text")
     assert (shown.exit_code, "unsupported_type" in shown.stderr, shown.stdout) == (1, True, "")
 
 
 def test_two_recipes_are_compared_on_the_same_documents(documents: Path) -> None:
-    """One page with both texts, figures of both, and what differs; names that are alike are kept apart."""
+    """One page has both texts, their figures and the differences; documents with the same name are kept apart."""
     (documents / "a/one.txt").write_text("Tom <script>alert(1)</script> pays 900. Bob gets it.")
     shown = call("recipes", "compare", "summary", "./draft.md", str(documents), "--stand-in", "--to", "page.html")
     assert shown.exit_code == 0, shown.output
-    told = json.loads(shown.stdout)
-    assert (told["compared"], told["same"], told["old"]["done"], told["new"]["done"]) == (3, 3, 3, 3)
-    assert (told["old"]["cost"], told["new"]["cost"] > 0) == (None, True)
-    assert [each["name"] for each in told["documents"]] == [
+    compared = json.loads(shown.stdout)
+    assert (compared["compared"], compared["same"], compared["old"]["done"], compared["new"]["done"]) == (3, 3, 3, 3)
+    assert (compared["old"]["cost"], compared["new"]["cost"] > 0) == (None, True)
+    assert [each["name"] for each in compared["documents"]] == [
         "contracts/a/one.txt",
         "contracts/b/one.txt",
         "contracts/two.txt",
@@ -82,7 +82,7 @@ def test_two_recipes_are_compared_on_the_same_documents(documents: Path) -> None
 
 
 def test_differences_are_marked_word_by_word() -> None:
-    """And nothing is lost of either text."""
+    """Neither text loses anything."""
     old, new = "The rent is 900 a month.", "The rent is 950 euros a month."
     left, right = marked(old, new)
     assert [piece for what, piece in left if what == "gone"] == ["900"]
@@ -93,8 +93,8 @@ def test_differences_are_marked_word_by_word() -> None:
     assert [piece for what, piece in left if what == "gone"] == ["line 7 has some words\n"]
 
 
-def test_the_provider_is_not_paid_without_a_word(documents: Path) -> None:
-    """Where nobody can be asked, --yes is needed; and a key."""
+def test_the_provider_is_not_paid_without_consent(documents: Path) -> None:
+    """Without a terminal, it needs `--yes` and a key."""
     asked = call("recipes", "compare", "summary", "./draft.md", str(documents), "--sample", "2")
     assert (asked.exit_code, "bills 4 results" in asked.stderr, "--yes" in asked.stderr) == (1, True, True)
     keyless = call("recipes", "try", "summary", str(documents / "two.txt"))
@@ -102,7 +102,7 @@ def test_the_provider_is_not_paid_without_a_word(documents: Path) -> None:
 
 
 def test_a_trial_that_stops_early_says_why_in_full(documents: Path, monkeypatch: pytest.MonkeyPatch, capfd) -> None:
-    """The reason comes with its remedy; meanwhile each of the provider's problems is reported once."""
+    """The reason comes with its remedy, and each of the provider's problems is reported once."""
     why = "the provider refuses: 5 creates in a row failed, the last: no answer: connection refused. Remedy?"
 
     def run_folder(_out, _environment, wanted, told) -> None:
@@ -114,13 +114,13 @@ def test_a_trial_that_stops_early_says_why_in_full(documents: Path, monkeypatch:
     with trials({"two.txt": documents / "two.txt"}) as made, pytest.raises(CommandError) as raised:
         made.run({}, "summary", stand_in=True, into="out")
     assert str(raised.value) == f"stopped early; results until then are not kept: {why}"
-    told = ["waiting for the provider: the last create failed", "waiting for the provider: 5 creates in a row failed"]
-    assert capfd.readouterr().err.splitlines() == told
+    lines = ["waiting for the provider: the last create failed", "waiting for the provider: 5 creates in a row failed"]
+    assert capfd.readouterr().err.splitlines() == lines
 
 
 @pytest.mark.usefixtures("documents")
 def test_recipes_are_listed_and_checked() -> None:
-    """Those that ship can be used; what is wrong with another is reported."""
+    """The shipped ones are valid, and what is wrong with another is reported."""
     listed = {each["name"]: each for each in json.loads(call("recipes", "list").stdout)}
     assert {"contract-facts", "default", "extract", "summary", "translate"} == set(listed)
     assert not any(each["problem"] for each in listed.values())
@@ -148,8 +148,8 @@ def test_recipes_are_listed_and_checked() -> None:
     ],
 )
 @pytest.mark.usefixtures("documents")
-def test_what_cannot_be_done_names_the_remedy(arguments: list[str], said: str) -> None:
-    """And no traceback."""
+def test_an_impossible_request_names_the_remedy(arguments: list[str], said: str) -> None:
+    """There is no traceback."""
     shown = call("recipes", *arguments)
     assert shown.exit_code == 1, shown.output
     assert isinstance(shown.exception, SystemExit), repr(shown.exception)

@@ -1,4 +1,4 @@
-"""Whatever comes from outside, however odd: each reader of the core gives what it promises, or its own error.
+"""However odd the input from outside, each reader of the core returns what it promises or raises its own error.
 
-Found cases stay as `@example`. `make test` draws a few examples, `make fuzz` as many as the minutes allow.
+Cases that were found stay as `@example`. `make test` draws a few examples, `make fuzz` as many as its minutes allow.
 """

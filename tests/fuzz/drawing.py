@@ -1,4 +1,4 @@
-"""How many examples are drawn: few and always the same, or with FUZZ=deep many, and others in every run."""
+"""How many examples are drawn: a few that are always the same, or with FUZZ=deep many, and others in every run."""
 
 import os
 
@@ -8,4 +8,4 @@ settings.register_profile("fuzz", settings.get_profile("backburner"), max_exampl
 settings.register_profile("deep", settings.get_profile("backburner"), max_examples=1500, derandomize=False)
 
 fuzzed = settings.get_profile("deep" if os.environ.get("FUZZ") == "deep" else "fuzz")
-"""On each test here; `scripts/fuzz.py` runs rounds of the deep one until its minutes are over."""
+"""Decorates each test here; `scripts/fuzz.py` runs rounds of the deep one until its minutes are over."""

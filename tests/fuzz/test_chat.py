@@ -1,4 +1,4 @@
-"""Chat lines: whatever a provider answers is a valid chat completion; whatever is asked keeps its words and order."""
+"""Chat lines: any answer of a provider becomes a valid chat completion, and any request keeps its words and order."""
 
 from typing import Any
 
@@ -69,8 +69,8 @@ ODD_BODY = {
 @fuzzed
 @given(BODIES)
 @example(ODD_BODY)
-def test_every_answer_that_is_converted_is_valid_for_the_client(body: dict[str, Any]) -> None:
-    """As objects and as bytes, strictly: no type is stretched."""
+def test_every_converted_answer_is_valid_for_the_client(body: dict[str, Any]) -> None:
+    """It is valid as an object and as bytes in strict mode, which coerces no type."""
     completion = chat_completion(generation_of(body))
     ChatCompletion.model_validate(completion, strict=True)
     ChatCompletion.model_validate_json(msgspec.json.encode(completion), strict=True)
@@ -80,8 +80,8 @@ def test_every_answer_that_is_converted_is_valid_for_the_client(body: dict[str, 
 @given(
     st.dictionaries(st.sampled_from(list(PARAMETERS)), ODD | values([*NAMES, "role"], WORDS), max_size=5), st.booleans()
 )
-def test_any_body_is_a_request_or_an_error_that_names_its_place(body: dict[str, Any], is_good: bool) -> None:  # noqa: FBT001
-    """Whatever values its parameters have."""
+def test_any_body_is_a_request_or_an_error_that_names_its_parameter(body: dict[str, Any], is_good: bool) -> None:  # noqa: FBT001
+    """That holds whatever values its parameters have."""
     chat = body | ({"messages": [{"role": "user", "content": "x"}]} if is_good else {})
     made = _tried(chat)
     if isinstance(made, ChatLineError):
@@ -112,16 +112,16 @@ MESSAGES = st.lists(
 )
 
 
-def _said(content: Any) -> list[str]:
+def _texts(content: Any) -> list[str]:
     return [content] if isinstance(content, str) else [part["text"] for part in content]
 
 
 @fuzzed
 @given(MESSAGES, st.sampled_from(["text", "json_object"]))
 def test_every_word_reaches_the_model_once_and_in_order(messages: list[dict[str, Any]], kind: str) -> None:
-    """With its role, wherever it is put."""
+    """Each word also keeps its role, wherever it is put."""
     body = responses_body({"messages": messages, "response_format": {"type": kind}})
     items = body["input"] if isinstance(body["input"], list) else [{"role": "user", "content": body["input"]}]
     first = [(messages[0]["role"], body["instructions"])] if "instructions" in body else []
-    sent = [*first, *((item["role"], words) for item in items for words in _said(item["content"]))]
-    assert sent == [(one["role"], words) for one in messages for words in _said(one["content"])]
+    sent = [*first, *((item["role"], words) for item in items for words in _texts(item["content"]))]
+    assert sent == [(one["role"], words) for one in messages for words in _texts(one["content"])]

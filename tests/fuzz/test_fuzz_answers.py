@@ -1,4 +1,4 @@
-"""Answers: whatever a provider sends becomes a value, a verdict, a decision and a record that reads back."""
+"""Answers: whatever a provider sends becomes a value, a verdict, a decision and a record that can be read back."""
 
 import json
 import math
@@ -76,7 +76,7 @@ RECIPES = [parse("Do it."), parse("---\nschema: {type: object}\nprice: {input: 1
 
 
 def open_record() -> OpenRecord:
-    """One that waits for its answer, at a price."""
+    """The record of a priced run that waits for its answer."""
     source = Source(bucket="b", key="inbox/a.txt", etag="e", size=1, last_modified=NOON)
     return OpenRecord(
         job_id="0" * 32,
@@ -93,7 +93,7 @@ def open_record() -> OpenRecord:
 
 
 def _decided(answer: Answer, call: Call, *, young: bool) -> None:
-    """A document's decision and a line's, with words that can be written and waits that end."""
+    """Decide for a document and a line: messages can be written, and waits are bounded."""
     verdict = judge(answer, call, young=young, cap=100)
     decision = decide(verdict, answer, call, Attempt(number=1, most=3, cap=100))
     assert decision.message.encode() + decision.brief.encode() is not None
@@ -102,14 +102,14 @@ def _decided(answer: Answer, call: Call, *, young: bool) -> None:
     assert backoff_s(3, decision.after_s) <= 900
     line = Started(1, "a", "r", 1, 0.0, sent_cap=100)
     for recipe in RECIPES:
-        told = judged(line, answer, call, recipe, age_s=9.0, deadline_s=60.0, most=3)
-        written = failed(7, "a", told.reason, told.message, answer)
+        decided_line = judged(line, answer, call, recipe, age_s=9.0, deadline_s=60.0, most=3)
+        written = failed(7, "a", decided_line.reason, decided_line.message, answer)
         assert number_of(written) == 7
         assert _reason(written)[0] in set(Reason)
 
 
 def _kept(generation: Generation) -> None:
-    """Records encode and decode, and what is booked is a number that can be added up."""
+    """Check that records encode and decode, and that what is booked is a bounded number."""
     record = seen(running(open_record(), generation, "t", NOON), generation)
     assert decode(encode(record), OpenRecord) == record
     written = succeeded(1, "a", generation)
@@ -122,7 +122,7 @@ def _kept(generation: Generation) -> None:
 
 
 def _typed(read: Generation) -> None:
-    """Every field has its type, and what is unknown is empty."""
+    """Check that every field has its type or is empty if unknown."""
     for value in (read.id, read.status, read.text, read.refusal, read.error_code, read.error_message, read.job):
         assert isinstance(value, str)
     for number in (read.created_at, read.completed_at):
@@ -146,13 +146,13 @@ def _typed(read: Generation) -> None:
 )
 @example({"incomplete_details": {"reason": {}}, "status": "incomplete"}, None, Call.RETRIEVE, False)
 @example({HALF: {HALF: HALF}}, float("nan"), Call.CREATE, False)
-def test_whatever_is_answered_is_judged_and_its_record_reads_back(
+def test_any_answer_is_judged_and_its_record_reads_back(
     body: dict[str, Any],
     hint: float | None,
     call: Call,
     young: bool,  # noqa: FBT001
 ) -> None:
-    """Odd JSON of any kind: never an exception, always a verdict and a decision, every record encodes and decodes."""
+    """Odd JSON of any kind raises no exception, gets a verdict and a decision, and its record encodes and decodes."""
     generation = generation_of(body, hint)
     _typed(generation)
     for answer in (generation, failed_call_of(400, body, hint), failed_call_of(404, body.get("error"), hint)):
@@ -161,7 +161,7 @@ def test_whatever_is_answered_is_judged_and_its_record_reads_back(
 
 
 def _answered(content: bytes, status: int, call: Call) -> Answer:
-    """Bytes off the line, read as the adapter reads them, and taken through the core."""
+    """Read bytes from the network as the adapter does, and take them through the core."""
     response = httpx2.Response(status, content=content, request=REQUEST)
     answer = answer_of(status, response.headers, response.content, called=called_url(response), secrets=("secret",))
     _decided(answer, call, young=False)
@@ -188,8 +188,8 @@ def _answered(content: bytes, status: int, call: Call) -> Answer:
 @example(b'"' + b"\\ud83d" * 10 + b'"', 500, Call.CREATE)
 @example(b'{"error": "\\ud83d"}', 200, Call.CREATE)
 @example(b"lots", 200, Call.CREATE)
-def test_any_bytes_off_the_line_are_an_answer(content: bytes, status: int, call: Call) -> None:
-    """JSON or not, in whatever encoding, cut off or mangled, with any status."""
+def test_any_bytes_from_the_network_are_an_answer(content: bytes, status: int, call: Call) -> None:
+    """They may be JSON or not, in any encoding, cut off or mangled, with any status."""
     _answered(content, status, call)
 
 
@@ -199,8 +199,8 @@ def test_any_bytes_off_the_line_are_an_answer(content: bytes, status: int, call:
 @example("input_tokens", "9" * 310, Call.RETRIEVE)
 @example("output_tokens", "9" * 5000, Call.RETRIEVE)
 @example("completed_at", "NaN", Call.RETRIEVE)
-def test_any_number_may_stand_anywhere(name: str, number: str, call: Call) -> None:
-    """As text, where Python's own reader lets more through than JSON has."""
+def test_any_number_is_allowed_anywhere(name: str, number: str, call: Call) -> None:
+    """Numbers are given as text, since Python's own reader accepts more than JSON allows."""
     inner = f'"usage": {{"{name}": {number}}}, "error": {{"{name}": {number}}}, "metadata": {{"{name}": {number}}}'
     content = f'{{"id": "resp_1", "status": "completed", "{name}": {number}, {inner}}}'.encode()
     _answered(content, 200, call)
@@ -212,7 +212,7 @@ def test_any_number_may_stand_anywhere(name: str, number: str, call: Call) -> No
 @example(944, "object", "output")
 @example(983, "list", "error")
 def test_any_depth_is_an_answer(depth: int, kind: str, name: str) -> None:
-    """As deep as bytes go."""
+    """The depth is limited only by the bytes."""
     content = f'{{"id": "resp_1", "status": "completed", "{name}": {nested(depth, kind)}}}'.encode()
     answer = _answered(content, 200, Call.RETRIEVE)
     assert isinstance(answer, Generation) or depth > 900
@@ -220,8 +220,8 @@ def test_any_depth_is_an_answer(depth: int, kind: str, name: str) -> None:
 
 @fuzzed
 @given(values(NAMES, WORDS, FINITE), st.integers(300, 599))
-def test_any_error_is_trouble(body: Any, status: int) -> None:
-    """With its status, and some message."""
+def test_any_error_is_a_failed_call(body: Any, status: int) -> None:
+    """The failed call has the status and a message."""
     read = failed_call_of(status, body)
     assert isinstance(read, FailedCall)
     assert read.status == status
@@ -232,8 +232,8 @@ def test_any_error_is_trouble(body: Any, status: int) -> None:
 @given(st.floats() | st.integers(-(10**400), 10**400), st.floats() | st.integers(-(10**400), 10**400))
 @example(1e308, 1e308)
 @example(10**309, -(10**309))
-def test_usage_adds_up_to_something_finite(inputs: float, outputs: float) -> None:
-    """Never negative, and never more than can be written."""
+def test_usage_adds_up_to_a_finite_number(inputs: float, outputs: float) -> None:
+    """The sum is never negative and never too large to write."""
     usage = generation_of({"usage": {"input_tokens": inputs, "output_tokens": outputs}}).usage
     if usage is not None:
         assert 0 <= usage.input_tokens + usage.output_tokens <= usage.total_tokens <= 2 * 10**12

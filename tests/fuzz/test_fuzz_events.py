@@ -1,4 +1,4 @@
-"""Events: whatever a cloud sends is translated, set aside, or refused."""
+"""Events: whatever a cloud sends is translated, skipped, or refused."""
 
 import json
 from pathlib import Path
@@ -33,7 +33,7 @@ ANY = values(NAMES, WORDS)
 
 
 def _translated(event: Any) -> None:
-    """Nothing is raised but `UnknownEventError`; uploads are in the inbox, and their keys can be written."""
+    """Only `UnknownEventError` may be raised; uploads are in the inbox, and their keys can be written."""
     try:
         source = tick_source(event)
     except UnknownEventError as error:
@@ -57,7 +57,7 @@ def _translated(event: Any) -> None:
 
 
 def test_there_are_recorded_events() -> None:
-    """What the next test changes."""
+    """There are some for the next tests to change."""
     assert len(RECORDED) >= 8
 
 
@@ -72,7 +72,7 @@ def test_there_are_recorded_events() -> None:
 @example({1: 2, None: 3, ("a",): 4})
 @example(float("nan"))
 def test_any_event_is_translated_or_refused(event: Any) -> None:
-    """Rubbish that has the names and words of real events in it."""
+    """The events are rubbish with the names and words of real ones."""
     _translated(event)
 
 
@@ -80,7 +80,7 @@ def test_any_event_is_translated_or_refused(event: Any) -> None:
 @given(mutated(st.sampled_from(RECORDED)))
 @example(b'{"Records": ' + b"[" * 900 + b"]" * 900 + b"}")
 def test_a_recorded_event_with_changes_is_translated_or_refused(raw: bytes) -> None:
-    """As long as it is JSON at all: the cloud's runtime reads that."""
+    """Changes keep the event JSON, since the cloud's runtime has parsed it."""
     try:
         event = json.loads(raw)
     except (ValueError, RecursionError):
@@ -94,7 +94,7 @@ def test_a_recorded_event_with_changes_is_translated_or_refused(raw: bytes) -> N
 )
 @example(["%", "ED", "%", "A0", "%", "80"])
 def test_a_key_is_decoded_once_or_not_at_all(bits: list[str]) -> None:
-    """S3 encodes keys, EventBridge does not: what comes of either can be looked up in the bucket."""
+    """S3 encodes keys and EventBridge does not; either way the bucket can be asked for the result."""
     key = "inbox/" + "".join(bits)
     for event in (
         {"Records": [{"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": "b"}, "object": {"key": key}}}]},
@@ -111,8 +111,8 @@ def test_a_key_is_decoded_once_or_not_at_all(bits: list[str]) -> None:
 
 
 @pytest.mark.parametrize("depth", [900, 944, 983, 5000])
-def test_depth_is_nothing_to_an_event(depth: int) -> None:
-    """As deep as a runtime may have read it."""
+def test_any_depth_is_translated_or_refused(depth: int) -> None:
+    """Events are as deep as a runtime may have parsed them."""
     event: Any = "inbox/a"
     for _ in range(depth):
         event = {"Records": [event]}

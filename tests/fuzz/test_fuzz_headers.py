@@ -1,4 +1,4 @@
-"""Headers: whatever a provider sends with its answer is a hint that can be waited for, or none."""
+"""Headers: whatever a provider sends with its answer becomes a bounded wait, or none."""
 
 import math
 
@@ -55,8 +55,8 @@ def _can_be_waited_for(seconds: float | None) -> None:
 @example("Sat, 17 May 99999 12:00:00 GMT")
 @example("Sat, 31 Dec 9999 23:59:59 -2359")
 @example("Mon, 01 Jan 0001 00:00:00 +2359")
-def test_no_header_is_too_odd(header: str) -> None:
-    """`Retry-After` holds seconds that can be waited for, a date, or nothing."""
+def test_any_header_is_a_bounded_wait_or_none(header: str) -> None:
+    """`Retry-After` becomes a bounded number of seconds, given as such or as a date, or nothing."""
     seconds = seconds_of(header)
     assert seconds is None or (math.isfinite(seconds) and seconds >= 0)
     _can_be_waited_for(seconds)
@@ -68,7 +68,7 @@ def test_no_header_is_too_odd(header: str) -> None:
 @example(b"9", b"nan", 200)
 @example(b"", b"-1", 200)
 def test_an_answer_is_read_whatever_its_headers_say(after: bytes, milliseconds: bytes, status: int) -> None:
-    """Both of them, of a generation and of an error, read as the SDK's client reads them and as ours does."""
+    """Generations and errors are read with any headers, by the SDK's client and by our own."""
     raw = [(b"retry-after", after), (b"openai-poll-after-ms", milliseconds)]
     ours = {name.decode(): value.decode("utf-8", "surrogateescape") for name, value in raw}
     body = b'{"id": "resp_1", "status": "queued"}'
@@ -87,7 +87,7 @@ def test_an_answer_is_read_whatever_its_headers_say(after: bytes, milliseconds: 
 @example(float("inf"))
 @example(-1e308)
 def test_any_number_of_seconds_is_a_hint_or_none(seconds: float | None) -> None:
-    """Bounded, never negative."""
+    """The wait is bounded and never negative."""
     _can_be_waited_for(seconds)
 
 
@@ -97,8 +97,8 @@ def test_any_number_of_seconds_is_a_hint_or_none(seconds: float | None) -> None:
 @example("sk-\u0430bc")
 @example("sk-abc\n")
 @example("sk-\ud83d")
-def test_a_key_can_be_sent_or_is_refused_with_its_character(key: str) -> None:
-    """What is let through is a header as it is; what is not is named by its place, and not repeated."""
+def test_a_key_can_be_sent_or_is_refused_with_the_position(key: str) -> None:
+    """An accepted key is unchanged as a header; a refused one is reported by the position of its character only."""
     if all("!" <= character <= "~" for character in key):
         _require_header("the key", key)
         assert httpx2.Headers({"authorization": f"Bearer {key}"})["authorization"] == f"Bearer {key}"

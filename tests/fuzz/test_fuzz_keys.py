@@ -1,4 +1,4 @@
-"""Keys: every document has outputs of its own, within S3's limit, and what names a run reads back."""
+"""Keys: every document has its own outputs within S3's limit, and the key of a run can be read back."""
 
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -41,7 +41,7 @@ HEX_32 = st.text("0123456789abcdef", min_size=32, max_size=32)
 
 
 def _outputs(key: str) -> dict[str, str]:
-    """Every key that may be written for a document, by what it is."""
+    """Every key that may be written for a document, by kind."""
     place = output_location(key)
     results = {output: place.result_key(output) for output in OUTPUTS}
     records = {"run": place.run_record_key, "error": place.error_record_key, "errors": place.errors_key}
@@ -56,15 +56,15 @@ def _outputs(key: str) -> dict[str, str]:
 @example({"x" * 1018, "x" * 1017, "x" * 1000 + ".run", "x" * 1003})
 @example({"é", "e\u0301"})
 def test_no_two_documents_share_an_output(stems: set[str]) -> None:
-    """Not a result, not a record, in no mixture of them; and one document's own are as many as their kinds."""
+    """No result or record of one is an output of another, and each document has one key per kind."""
     written = [output for stem in stems for output in _outputs(INBOX + stem).values()]
     assert len(set(written)) == len(written) == (len(OUTPUTS) + 3) * len(stems)
 
 
 @fuzzed
 @given(STEMS | LONG, st.sampled_from([*OUTPUTS, "run", "error", "errors"]))
-def test_a_marked_output_meets_no_plain_one(stem: str, kind: str) -> None:
-    """A document that is called like another one's output, marked or not, does not get that output."""
+def test_a_marked_output_never_collides_with_a_plain_one(stem: str, kind: str) -> None:
+    """A document named like another one's output, marked or not, does not get that output."""
     key = INBOX + stem
     stolen = _outputs(key)[kind].split("/", 1)[1]
     for suffix in ("", ".md", ".txt", ".json", ".jsonl", ".run.json", ".error.json", ".errors.jsonl", ".run"):
@@ -78,7 +78,7 @@ def test_a_marked_output_meets_no_plain_one(stem: str, kind: str) -> None:
 @example("x" * 1018)
 @example("🧵" * 254)
 def test_outputs_fit_and_are_where_they_belong(stem: str) -> None:
-    """At most 1,024 bytes of UTF-8, in their folder, with their ending; a result never looks like a run record."""
+    """They have at most 1,024 bytes of UTF-8, their folder and their ending; no result looks like a run record."""
     outputs = _outputs(INBOX + stem)
     assert all(len(key.encode()) <= MAX_KEY_BYTES for key in outputs.values())
     assert all(outputs[name].startswith("results/") and outputs[name].endswith(f".{name}") for name in OUTPUTS)
@@ -94,7 +94,7 @@ def test_outputs_fit_and_are_where_they_belong(stem: str) -> None:
 @fuzzed
 @given(STEMS | LONG)
 def test_an_output_location_keeps_its_key(stem: str) -> None:
-    """From the place of a document its key comes back; its recipe is looked for under keys that can be written."""
+    """The location gives the document's key back, and its recipe's keys can be written."""
     place = output_location(INBOX + stem)
     assert INBOX + place.stem == place.key == INBOX + stem
     assert not place.is_part
@@ -104,7 +104,7 @@ def test_an_output_location_keeps_its_key(stem: str) -> None:
 @fuzzed
 @given(HEX_32, st.integers(1, 999_999_999), st.integers(1, 99_999))
 def test_a_part_stays_in_the_folder_of_its_run(job: str, run: int, number: int) -> None:
-    """Nothing of it is a result, whatever it is called."""
+    """Whatever its name, no output of a part is a result."""
     key = f"{work_folder(job, run)}{number}.txt"
     place = output_location(key)
     assert place.is_part
@@ -117,7 +117,7 @@ def test_a_part_stays_in_the_folder_of_its_run(job: str, run: int, number: int) 
 @fuzzed
 @given(HEX_32, st.integers(1, 999_999_999))
 def test_an_open_record_reads_back(job: str, run: int) -> None:
-    """Job and run, from the key alone; what became of a superseded run is elsewhere."""
+    """Job and run are read from the key alone; superseded records are elsewhere."""
     assert open_run(open_key(job, run)) == (job, run)
     assert open_run(superseded_key(job, run)) is None
 
@@ -132,8 +132,8 @@ def test_an_open_record_reads_back(job: str, run: int) -> None:
 @example(f"ledger/open/{'a' * 32}.1.json\n")
 @example(f"ledger/open/{'a' * 32}.01.json")
 @example(f"ledger/open/{'a' * 32}.\u0661.json")
-def test_a_stray_key_is_no_open_record(key: str) -> None:
-    """Only what the ledger itself would write."""
+def test_a_stray_key_is_not_an_open_record(key: str) -> None:
+    """Only keys that the ledger itself would write are accepted."""
     found = open_run(key)
     assert found is None or open_key(*found) == key
 
@@ -141,8 +141,8 @@ def test_a_stray_key_is_no_open_record(key: str) -> None:
 @fuzzed
 @given(st.lists(st.tuples(*[st.text(max_size=3)] * 5), min_size=2, max_size=8, unique=True))
 @example([("a", "b", "", "", ""), ("a", "", "b", "", ""), ('a", "b', "", "", "", "")])
-def test_another_five_are_another_job(identities: list[tuple[str, str, str, str, str]]) -> None:
-    """Nothing can be moved from one field into the next."""
+def test_jobs_that_differ_in_any_field_have_different_ids(identities: list[tuple[str, str, str, str, str]]) -> None:
+    """No text can be moved from one field into the next."""
     assert len({job_id(*identity) for identity in identities}) == len(identities)
 
 
@@ -150,7 +150,7 @@ def test_another_five_are_another_job(identities: list[tuple[str, str, str, str,
 @given(st.text(st.characters(codec="utf-8"), max_size=600))
 @example("../../ledger/open/x")
 def test_an_id_of_a_provider_makes_a_key(response_id: str) -> None:
-    """Whatever the provider calls its generations."""
+    """That holds whatever the provider calls its generations."""
     key = response_key(response_id)
     assert key.startswith("ledger/responses/")
     assert len(key) == len("ledger/responses/") + 32

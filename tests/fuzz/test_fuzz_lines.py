@@ -1,4 +1,4 @@
-"""Lines: whatever is in a `.jsonl` is a request that can be sent, or an error line that can be written."""
+"""Lines: whatever is in a `.jsonl` becomes a request that can be sent, or an error line that can be written."""
 
 import json
 from typing import TYPE_CHECKING, Any, cast
@@ -75,25 +75,25 @@ READERS = [
     for recipe, also in zip(RECIPES, [(), ("*",)], strict=True)
 ]
 CAPS = st.none() | st.integers(1, MAX_TOKENS)
-NEVER = cast("Finisher", None)  # nothing ends here
+NEVER = cast("Finisher", None)  # no line ends here
 
 
-def _is_told(error: BadLineError) -> None:
-    """Its error line is one line of JSON, has its number and its name, and can tell the reason of a batch."""
+def _check_error(error: BadLineError) -> None:
+    """The error becomes one line of JSON with its number and name, and can be a batch's reason."""
     written = failed(7, error.custom_id, error.code, str(error), param=error.param)
     assert written.endswith(b"\n")
     assert len(written.splitlines()) == 1
-    told = json.loads(written)
-    assert told["custom_id"] == error.custom_id
-    assert told["response"] is None
-    assert told["error"] == {"code": str(error.code), "message": str(error), "param": error.param, "line": 7}
+    written_error = json.loads(written)
+    assert written_error["custom_id"] == error.custom_id
+    assert written_error["response"] is None
+    assert written_error["error"] == {"code": str(error.code), "message": str(error), "param": error.param, "line": 7}
     assert error.code
     assert number_of(written) == 7
     assert _reason(written)[0] in set(Reason)
 
 
-def _can_be_sent(request: Request, raw: bytes, reader: Requests, cap: int | None) -> None:
-    """As the SDK encodes it; with what is ours as we set it; and its record can be written."""
+def _check_request(request: Request, raw: bytes, reader: Requests, cap: int | None) -> None:
+    """The SDK can encode it, our own settings are in it, and its record can be written."""
     body = request.body
     assert json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
     assert request.custom_id == custom_id_of(raw)
@@ -110,22 +110,22 @@ def _can_be_sent(request: Request, raw: bytes, reader: Requests, cap: int | None
 
 
 def _tried(raw: bytes, cap: int | None = None, readers: list[Requests] = READERS) -> list[Request | BadLineError]:
-    """What each reader makes of a line, once it is sure that it can be used."""
+    """Let each reader read a line, and check what comes of it."""
     found: list[Request | BadLineError] = []
     for reader in readers:
         try:
             request = reader.of(raw, cap)
         except BadLineError as error:
-            _is_told(error)
+            _check_error(error)
             found.append(error)
         else:
-            _can_be_sent(request, raw, reader, cap)
+            _check_request(request, raw, reader, cap)
             found.append(request)
     return found
 
 
 def test_every_good_line_is_a_request() -> None:
-    """What the tests below change is one before it is changed."""
+    """The lines are requests before the tests below change them."""
     for raw in GOOD:
         assert all(isinstance(found, Request) for found in _tried(raw))
 
@@ -143,7 +143,7 @@ def test_every_good_line_is_a_request() -> None:
 @example(b'{"custom_id": "a", "input": "\xed\xa0\xbd"}', None)
 @example(b'{"custom_id": "a", "custom_id": "b", "input": "x"}', None)
 def test_any_bytes_are_a_request_or_an_error_line(raw: bytes, cap: int | None) -> None:
-    """Rubbish, and good lines with changes."""
+    """The bytes are rubbish, or good lines with changes."""
     _tried(raw, cap)
 
 
@@ -162,7 +162,7 @@ def test_any_bytes_are_a_request_or_an_error_line(raw: bytes, cap: int | None) -
 @example({"custom_id": "a", "body": {"input": "x", "temperature": float("nan")}}, True, None)
 @example({"custom_id": "a", "input": [float("inf")]}, True, None)
 def test_any_values_are_a_request_or_an_error_line(line: dict[str, Any], is_ascii: bool, cap: int | None) -> None:  # noqa: FBT001
-    """JSON of every shape under the names that lines have."""
+    """The lines are JSON of any shape with the names that lines use."""
     _tried(spelt(line, is_ascii=is_ascii), cap)
 
 
@@ -173,7 +173,7 @@ def test_any_values_are_a_request_or_an_error_line(line: dict[str, Any], is_asci
 @example("max_output_tokens", "1e308", None)
 @example("temperature", "NaN", None)
 def test_any_number_is_a_request_or_an_error_line(name: str, number: str, cap: int | None) -> None:
-    """Whether JSON has it or not, at the top, in a body, and in the input."""
+    """The number may be valid JSON or not, and is at the top, in a body or in the input."""
     for raw in (
         f'{{"custom_id": "a", "input": "x", "{name}": {number}}}',
         f'{{"custom_id": "a", "body": {{"input": "x", "{name}": {number}}}}}',
@@ -191,7 +191,7 @@ def test_any_number_is_a_request_or_an_error_line(name: str, number: str, cap: i
 @example(983, "list")
 @example(983, "object")
 def test_any_depth_is_a_request_or_an_error_line(depth: int, kind: str) -> None:
-    """The depth of a body, of an input in it, and of an input alone is bounded."""
+    """The depth of a body, of its input, and of a bare input is bounded."""
     inner = nested(depth, kind)
     for raw in (
         f'{{"custom_id": "a", "body": {{"input": "x", "metadata": {inner}}}}}',
@@ -205,7 +205,7 @@ def test_any_depth_is_a_request_or_an_error_line(depth: int, kind: str) -> None:
 
 
 def _segments(body: bytes) -> list[Segment] | None:
-    """The segments of a batch; None where it is a document, or is refused with a word that helps."""
+    """The segments of a batch; None if it is a document or refused with a helpful message."""
     world = World()
     bucket = FakeBucket(world)
     key = "inbox/a.JSONL"
@@ -249,7 +249,7 @@ BATCHES = st.builds(
 @example(b'{"custom_id": "\\ud83d"}\n' + GOOD[0])
 @example(GOOD[0] + b"\n" + GOOD[0])
 def test_any_batch_is_cut_into_its_lines_refused_or_a_document(body: bytes) -> None:
-    """Each line that says something is in one segment, at its bytes, once; and a repeated name is reported."""
+    """Each line that is not blank is in one segment, once and at its bytes, and a repeated name is reported."""
     segments = _segments(body)
     if segments is None:
         return
@@ -268,7 +268,7 @@ def test_any_batch_is_cut_into_its_lines_refused_or_a_document(body: bytes) -> N
 @fuzzed
 @given(st.sampled_from(["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"]), st.integers(1, 4))
 def test_a_batch_in_another_encoding_is_never_a_document(encoding: str, count: int) -> None:
-    """It would be billed as one document and look done."""
+    """Otherwise it would be billed as one document and look done."""
     body = b"\n".join(GOOD[:count]).decode().encode(encoding)
     world = World()
     bucket = FakeBucket(world)

@@ -55,7 +55,7 @@ ANSWERS = ["", "{}", "[]", '"a"', "NaN", "1e308", "9" * 310, "9" * 5000, '"\\ud8
 
 
 def _read(source: bytes) -> Recipe | None:
-    """The recipe of an object, which can be sent, kept and divided; None where it is refused."""
+    """The recipe of an object, which can be sent, stored and divided; None if it is refused."""
     model = model_in(source)
     try:
         text = source_text("default", source)
@@ -102,7 +102,7 @@ def test_any_bytes_are_a_recipe_or_a_job_error(source: bytes) -> None:
 
 
 def test_every_good_recipe_is_read() -> None:
-    """What the test above changes is one before it is changed."""
+    """The recipes are valid before the test above changes them."""
     assert all(_read(source) is not None for source in GOOD)
 
 
@@ -123,7 +123,7 @@ def test_every_good_recipe_is_read() -> None:
 @example("extra: {a: 9999-12-31T23:59:59+99:99}")
 @example("? [a]\n: b")
 def test_any_front_matter_is_read_or_a_job_error(front: str) -> None:
-    """Made of the words and signs that mean something there."""
+    """The front matter consists of words and signs that mean something there."""
     _read(f"---\n{front}\n---\nDo it.\n".encode())
 
 
@@ -136,8 +136,10 @@ def test_any_front_matter_is_read_or_a_job_error(front: str) -> None:
 @example({"schema": {"$ref": "#"}}, "1")
 @example({"schema": {"pattern": "^(a|a)*$"}}, '"' + "a" * 40 + 'b"')
 @example({"split": {"max_input_tokens": 2, "overlap_tokens": 1}}, "")
-def test_any_values_are_read_and_any_answer_is_held_against_their_schema(front: dict[str, object], answer: str) -> None:
-    """Front matter may be JSON; why an answer does not fit is told in words that can be written."""
+def test_any_values_are_read_and_any_answer_is_checked_against_their_schema(
+    front: dict[str, object], answer: str
+) -> None:
+    """Front matter may be JSON, and the reason why an answer does not match can be written."""
     recipe = _read(b"---\n" + spelt(front) + b"\n---\nDo it.\n")
     if recipe is not None:
         assert schema_problem(recipe, answer).encode() is not None
@@ -146,20 +148,20 @@ def test_any_values_are_read_and_any_answer_is_held_against_their_schema(front: 
 @fuzzed
 @given(st.sampled_from(KEYS), NUMBERS)
 def test_any_number_is_read_or_a_job_error(key: str, number: str) -> None:
-    """However it is spelt."""
+    """That holds for any spelling of a number."""
     _read(f"---\n{key}: {number}\n---\nDo it.\n".encode())
 
 
 @fuzzed
 @given(st.integers(0, 150), st.sampled_from(["list", "object"]), st.sampled_from(["extra", "schema"]))
 def test_any_depth_is_read_or_a_job_error(depth: int, kind: str, key: str) -> None:
-    """`extra` and schemas are bounded in depth."""
+    """The depth of `extra` and of schemas is bounded."""
     _read(f'---\n{key}: {{"a": {nested(depth, kind)}}}\n---\nDo it.\n'.encode())
 
 
 @pytest.mark.parametrize(("depth", "kind"), [(944, "object"), (983, "list"), (7000, "object")])
 def test_what_is_too_deep_is_a_job_error(depth: int, kind: str) -> None:
-    """Apart from the test above, since the YAML library takes a second for lists."""
+    """This is apart from the test above, since the YAML library takes a second for deep lists."""
     with pytest.raises(JobError) as refused:
         parse(f'---\nextra: {{"a": {nested(depth, kind)}}}\n---\nDo it.\n')
     assert refused.value.reason is Reason.INVALID_RECIPE

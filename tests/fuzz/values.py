@@ -19,18 +19,18 @@ NUMBERS = st.sampled_from(
     ["1e308", "-1e308", "1e309", "1e999", "NaN", "Infinity", "-Infinity", "-0", "0.0", "9" * 310, "-" + "9" * 310,
      "9" * 4301, "1" + "0" * 18, "18446744073709551616", "1E400", "1e-400", "0.1e1", "01", "1.", "0x10", "1_0"]
 )  # fmt: skip
-"""Numbers as somebody may write them, some of them no JSON."""
+"""Numbers as somebody may write them, some of them not JSON."""
 DEPTHS = st.integers(0, 120) | st.sampled_from([*range(940, 1000), 5000, 100_000])
-"""How deep objects may be in each other; what encodes and decodes gives up somewhere near 1000."""
+"""How deep objects may be nested; encoders and decoders give up somewhere near 1000."""
 
 
 def nested(depth: int, kind: str) -> str:
-    """The text of lists or objects that are in each other."""
+    """The text of nested lists or objects."""
     return "[" * depth + "1" + "]" * depth if kind == "list" else '{"a":' * depth + "1" + "}" * depth
 
 
 def values(names: list[str], words: list[str], leaves: st.SearchStrategy[Any] = ODD) -> st.SearchStrategy[Any]:
-    """JSON of any shape, in which those names and words occur more often than chance has it."""
+    """JSON of any shape in which these names and words occur more often than by chance."""
     return st.recursive(
         leaves | st.sampled_from(words),
         lambda inner: (

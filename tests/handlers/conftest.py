@@ -1,4 +1,4 @@
-"""Deployments whose handlers run in this process, on the local cloud of the session."""
+"""Deployments whose handlers run in this process, on the session's local cloud."""
 
 import os
 from collections.abc import Callable, Iterator

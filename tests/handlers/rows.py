@@ -1,4 +1,4 @@
-"""The table of verdicts as rows: what a model does wrong, and what must come of its document."""
+"""The table of verdicts as rows: what a model does, and what must become of its document."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,19 +13,19 @@ DEADLINE = "deadline: 1s"
 
 @dataclass(frozen=True)
 class Row:
-    """A model's behaviour, and what must come of it."""
+    """A model's behaviour, and what must become of its document."""
 
     behaviour: str
     reason: str | None
-    """None: done."""
+    """None means done."""
     creates: int = 1
     """Create requests that the provider saw."""
     orphans: int = 0
     front: str = ""
     partial: bool = False
-    """Whether the error record keeps a text."""
+    """Whether the error record has a partial text."""
     says: str = ""
-    """What the error record's message holds."""
+    """What the error record's message must contain."""
 
     @property
     def name(self) -> str:
@@ -40,24 +40,24 @@ class Row:
     @property
     def text(self) -> str:
         """The text of its document."""
-        told = f"This document meets {self.name}."
+        sentence = f"This document meets {self.name}."
         if self.reason != "document_too_large":
-            return f"{DOCUMENT} {told}"
-        return told if self.behaviour.startswith("failed") else self.name[-4:]  # a short one makes few parts
+            return f"{DOCUMENT} {sentence}"
+        return sentence if self.behaviour.startswith("failed") else self.name[-4:]  # a short one makes few parts
 
 
 def done(behaviour: str, creates: int = 1, orphans: int = 0, front: str = "") -> Row:
-    """A row that ends well."""
+    """A row whose document is done."""
     return Row(behaviour, None, creates, orphans, front)
 
 
 def failed(behaviour: str, reason: str, creates: int = 1, **more: Any) -> Row:
-    """A row that fails for good."""
+    """A row whose document fails for good."""
     return Row(behaviour, reason, creates, **more)
 
 
 ROWS = [
-    # It ends well.
+    # The generation has a usable answer, or is cut off.
     done("already-completed"),
     done("completed-at-once"),
     failed("completed-cut-off", "output_truncated", partial=True),
@@ -66,7 +66,7 @@ ROWS = [
     done("truncate-below-800", 2, front=CAP),
     done("never-ends-cancel-completes", front=DEADLINE),
     done("completed-bad-schema:1", 2, front=SCHEMA),
-    # It ends otherwise.
+    # The generation ends otherwise.
     done("completed-empty:1", 2),
     failed("completed-empty", "empty_output", 3),
     failed("completed-blank", "empty_output", 3, partial=True),
@@ -130,7 +130,7 @@ PAUSES = [
     done("no-endpoint:2", 3),
 ]
 LOST = [
-    done("lost:2"),  # an absence that passes within two minutes is no loss
+    done("lost:2"),  # an absence that passes within two minutes is not a loss
     done("lost:3", 2, orphans=1),
     failed("lost", "lost", 3, orphans=3),
 ]

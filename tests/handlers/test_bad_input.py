@@ -1,4 +1,4 @@
-"""What is wrong is reported once and in full, fails alone, and is not billed."""
+"""Bad input is reported once and in full, fails alone, and is not billed."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ RECIPES = {
 
 
 def test_documents_that_cannot_be_read_fail_with_their_reason(world: WarmDeployment) -> None:
-    """Nothing is sent to the provider, and each says what to do."""
+    """Nothing is sent to the provider, and each error message gives the remedy."""
     keys = {f"inbox/{name}": reason for name, (_, reason) in DOCUMENTS.items()}
     for name, (body, _) in DOCUMENTS.items():
         world.upload(f"inbox/{name}", body)
@@ -46,7 +46,7 @@ def test_documents_that_cannot_be_read_fail_with_their_reason(world: WarmDeploym
 
 
 def test_recipes_that_cannot_be_used_fail_their_documents(world: WarmDeployment) -> None:
-    """A typo is never billed: to the default neither."""
+    """A typo is never billed, not even to the default recipe."""
     for name, (text, _, _) in RECIPES.items():
         if text is not None:
             world.upload(f"recipes/{name}.md", text)
@@ -62,7 +62,7 @@ def test_recipes_that_cannot_be_used_fail_their_documents(world: WarmDeployment)
 
 
 def test_a_document_that_is_gone_before_its_event_leaves_nothing(world: WarmDeployment) -> None:
-    """There is nothing to do, and nothing to complain of."""
+    """There is nothing to do and nothing to report."""
     world.upload("inbox/a.txt")
     world.remove("inbox/a.txt")
     for shape in SHAPES:
@@ -72,7 +72,7 @@ def test_a_document_that_is_gone_before_its_event_leaves_nothing(world: WarmDepl
 
 
 def test_a_broken_record_never_stops_its_neighbours(world: WarmDeployment) -> None:
-    """The good ones are submitted, and the handler raises at its end, so that the cloud delivers again."""
+    """The good records are submitted, and the handler raises at its end so that the cloud delivers the event again."""
     for name in "abc":
         world.upload(f"inbox/{name}.txt", f"Document {name} of the harbour.")
     event = s3_notification(world.bucket, [f"inbox/{name}.txt" for name in "axbyc"])
@@ -86,7 +86,7 @@ def test_a_broken_record_never_stops_its_neighbours(world: WarmDeployment) -> No
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_an_event_of_another_bucket_is_refused(world: WarmDeployment, shape: str) -> None:
-    """It is said which bucket came and which was meant; nothing is read or billed."""
+    """The error names the bucket that came and the one expected; nothing is read or billed."""
     world.upload("inbox/a.txt")
     app = world.app("submit")
     with pytest.raises(app.SubmitError, match=f"'elsewhere', but BACKBURNER_BUCKET is '{world.bucket}'"):
@@ -96,8 +96,8 @@ def test_an_event_of_another_bucket_is_refused(world: WarmDeployment, shape: str
 
 
 @pytest.mark.parametrize("name", ["aws/s3-delete", "aws/s3-test", "yandex/yandex-object-delete"])
-def test_events_that_ask_for_nothing_are_passed_over(world: WarmDeployment, name: str) -> None:
-    """Deletions and a new trigger's test event are no errors."""
+def test_events_that_request_nothing_are_skipped(world: WarmDeployment, name: str) -> None:
+    """Deletions and a new trigger's test event are not errors."""
     world.app("submit").handler(recorded(name), None)
     assert world.keys() == []
 
@@ -113,7 +113,7 @@ def test_only_documents_in_the_inbox_are_submitted(world: WarmDeployment, key: s
 @pytest.mark.parametrize("function", ["submit", "checker"])
 @pytest.mark.parametrize("event", [{}, {"messages": []}, [], "text", None, {"Records": "rubbish"}], ids=str)
 def test_an_event_of_an_unknown_shape_is_refused(world: WarmDeployment, function: str, event: Any) -> None:
-    """The error names what is understood."""
+    """The error lists the known shapes."""
     if (function, event) == ("submit", {"messages": []}):
         world.app(function).handler(event, None)
         return
@@ -123,7 +123,7 @@ def test_an_event_of_an_unknown_shape_is_refused(world: WarmDeployment, function
 
 @pytest.mark.parametrize("function", ["submit", "checker"])
 def test_all_problems_of_the_settings_are_reported_at_once(new_world: NewWorld, function: str) -> None:
-    """Missing and contradictory, in one message without a secret; no document is touched."""
+    """One message names what is missing and what contradicts, without a secret, and no document is touched."""
     secret = "sk-very-secret"
     world = new_world(
         BACKBURNER_BUCKET="",
@@ -138,7 +138,7 @@ def test_all_problems_of_the_settings_are_reported_at_once(new_world: NewWorld, 
     )
     event = s3_notification("any", ["inbox/a.txt"]) if function == "submit" else TIMERS["aws"]
     app = load(function)
-    for _ in range(2):  # nothing is half made and kept
+    for _ in range(2):  # no half-made state is kept
         with pytest.raises(ConfigError) as refused:
             app.handler(event, None)
     message = str(refused.value)
@@ -150,7 +150,7 @@ def test_all_problems_of_the_settings_are_reported_at_once(new_world: NewWorld, 
 
 
 def test_a_provider_that_needs_a_project_says_so(new_world: NewWorld) -> None:
-    """Yandex bills a folder: without one nothing is sent."""
+    """Yandex bills a folder, and without one nothing is sent."""
     world = new_world("yandex", "yandex", OPENAI_PROJECT_ID="")
     world.upload("inbox/a.txt")
     with pytest.raises(ConfigError, match="OPENAI_PROJECT_ID is not set: yandex needs it"):
@@ -158,8 +158,8 @@ def test_a_provider_that_needs_a_project_says_so(new_world: NewWorld) -> None:
     assert world.stand_in.requests == ()
 
 
-def test_the_region_as_the_contract_names_it_is_enough(world: WarmDeployment, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`AWS_REGION` is the documented name: whoever sets that and no other can run both functions."""
+def test_the_documented_name_of_the_region_is_enough(world: WarmDeployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both functions run if only `AWS_REGION`, the documented name, is set."""
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     assert world.environment["AWS_REGION"]
     world.process("inbox/a.txt")

@@ -1,4 +1,4 @@
-"""Batches of chat completions over real HTTP: the file that people have, and an answer that their client reads."""
+"""Batches of chat completions over real HTTP: files as people have them, and answers that their client can read."""
 
 import json
 from typing import Any
@@ -38,7 +38,7 @@ DOT = (
 
 
 def _chat(number: int, kind: str) -> dict[str, Any]:
-    """The body of a chat line of some kind."""
+    """The body of a chat line of the given kind."""
     asked: dict[str, Any] = {"role": "user", "content": _text(number)}
     system = {"role": "system", "content": "Answer in JSON."}
     parts = [{"type": "text", "text": _text(number)}]
@@ -82,7 +82,7 @@ def _read(world: WarmDeployment, key: str) -> dict[str, Any]:
 
 
 def _check_answer(number: int, kind: str, body: dict[str, Any]) -> None:
-    """It has the client's types, and the words of its own line."""
+    """The answer parses into the client's types and has the words of its own line."""
     answer = ChatCompletion.model_validate(body, strict=True)
     choice = answer.choices[0]
     assert answer.usage is not None
@@ -101,7 +101,7 @@ def _check_answer(number: int, kind: str, body: dict[str, Any]) -> None:
 
 
 def test_a_file_of_every_kind_of_line(new_world: NewWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Chat lines and others in turns, over several segments; each answered in the shape of its own API."""
+    """Chat lines and others alternate over several segments, and each is answered in the shape of its own API."""
     monkeypatch.setattr("backburner.batch.segmenter.SEGMENT_LINES", depth(10, 20))
     world = new_world(BACKBURNER_POLLS_PER_SECOND="500", BACKBURNER_LINE_PARAMETERS="tools, tool_choice")
     kinds = [*KINDS, *FAULTS]

@@ -1,4 +1,4 @@
-"""All formats that are promised, over real HTTP and among hostile files: what can be read is, the rest says why."""
+"""All promised formats over real HTTP, among hostile files: what can be read is read, and the rest gives the reason."""
 
 # ruff: noqa: RUF001 - the letters are Cyrillic on purpose
 
@@ -30,7 +30,7 @@ TEXTS = [
     ("utf-16-be.txt", GERMAN, "utf-16-be"),
 ]
 READ: dict[str, tuple[Any, ...]] = {
-    # name: the file, what of it must reach the provider, in this order
+    # name: the file, and what of it must reach the provider, in this order
     **{
         f"{make.__name__}/report.{make.__name__}": (make, corpus.SENTENCES)
         for make in (corpus.docx, corpus.pptx, corpus.xlsx, corpus.odt, corpus.rtf, corpus.epub, corpus.html)
@@ -45,7 +45,7 @@ READ: dict[str, tuple[Any, ...]] = {
 }
 NOTHING_BYTES = MAX_DOCUMENT_BYTES + 1
 REFUSED: dict[str, tuple[Any, ...]] = {
-    # name: the file, the reason, what its message says
+    # name: the file, the reason, and what its message says
     "hostile/scan.pdf": (corpus.scan, "unreadable_document", "OCR"),
     "hostile/encrypted.pdf": (lambda: corpus.pdf(owner="x", password="y"), "unreadable_document", "password"),
     "hostile/encrypted.docx": (encrypted_office, "unreadable_document", "password"),
@@ -59,7 +59,7 @@ REFUSED: dict[str, tuple[Any, ...]] = {
 
 
 def test_a_mixed_corpus_is_read_and_hostile_files_fail_alone(world: WarmDeployment) -> None:
-    """One event for all, in no order. What a file says is sent in its order; what cannot be read never is."""
+    """All files share one event; a readable file is sent in its own order, and an unreadable one never is."""
     files = {name: make() for name, (make, *_) in (READ | REFUSED).items()}
     for name, body in files.items():
         world.recipe(name.split("/")[0])
@@ -83,7 +83,7 @@ def test_a_mixed_corpus_is_read_and_hostile_files_fail_alone(world: WarmDeployme
 
 
 def test_what_could_not_be_read_is_in_the_run_record_and_reaches_the_model(world: WarmDeployment) -> None:
-    """Nothing of a document is lost in silence."""
+    """No loss of a document's content goes unmentioned."""
     world.recipe("lossy")
     for name, (make, _) in losses.LOSSES.items():
         world.upload(f"inbox/lossy/{name}", make())

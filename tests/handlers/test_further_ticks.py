@@ -1,4 +1,4 @@
-"""The checker's handler knows what started it: the timer's ticks send for the further ones, and those send nothing."""
+"""The checker's handler knows what started it: the timer's tick sends for the further ones, and those send nothing."""
 
 import json
 import logging
@@ -14,7 +14,7 @@ from .conftest import NewWorld
 
 
 def ticking(new_world: NewWorld, per_minute: int = 2) -> tuple[WarmDeployment, str]:
-    """A deployment with so many ticks a minute, and its ticks queue's URL; the queue is made as in the template."""
+    """A deployment with this many ticks a minute, and its ticks queue's URL; the queue is set up as in the template."""
     world = new_world()
     life = {"MessageRetentionPeriod": "60", "VisibilityTimeout": "120"}
     url = world.sqs.create_queue(QueueName=f"{world.bucket}-ticks", Attributes=life)["QueueUrl"]
@@ -29,7 +29,7 @@ def delayed(world: WarmDeployment, url: str) -> int:
 
 @pytest.mark.parametrize("cloud", TIMERS)
 def test_only_a_tick_of_the_timer_sends_for_further_ones(new_world: NewWorld, cloud: str) -> None:
-    """So if the timer stops, all ticks stop, which is what the alarm is for; and no chain is longer than two."""
+    """So if the timer stops, all ticks stop, and the alarm says so; and no chain is longer than two."""
     world, url = ticking(new_world, per_minute=3)
     checker = world.app("checker")
     for _ in range(2):  # delivered twice
@@ -40,7 +40,7 @@ def test_only_a_tick_of_the_timer_sends_for_further_ones(new_world: NewWorld, cl
 
 
 @pytest.mark.parametrize("cloud", TICK_MESSAGES)
-def test_a_tick_of_a_message_is_a_whole_one(new_world: NewWorld, cloud: str) -> None:
+def test_a_tick_started_by_a_message_is_a_whole_one(new_world: NewWorld, cloud: str) -> None:
     """It collects what has finished."""
     world, _ = ticking(new_world)
     world.upload("inbox/a.txt")
@@ -51,8 +51,8 @@ def test_a_tick_of_a_message_is_a_whole_one(new_world: NewWorld, cloud: str) -> 
     assert world.problems() == []
 
 
-def test_a_tick_goes_on_where_the_ticks_queue_is_gone(new_world: NewWorld, caplog: pytest.LogCaptureFixture) -> None:
-    """It says so once, and collects what has finished."""
+def test_a_tick_goes_on_if_the_ticks_queue_is_gone(new_world: NewWorld, caplog: pytest.LogCaptureFixture) -> None:
+    """It logs this once, and collects what has finished."""
     world, url = ticking(new_world, per_minute=4)
     world.sqs.delete_queue(QueueUrl=url)
     world.upload("inbox/a.txt")

@@ -25,7 +25,7 @@ print(json.dumps({"counts": counts, "heavy": sorted(heavy)}), file=sys.stderr)
 
 @pytest.mark.parametrize("timer", TIMERS)
 def test_an_idle_tick_touches_no_provider_and_imports_no_sdk(world: WarmDeployment, timer: str) -> None:
-    """In a process of its own: nothing received, nothing asked, and the seconds of the import are not paid."""
+    """In its own process, a tick that receives nothing asks nothing and does not spend seconds on imports."""
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
     ended = subprocess.run(
         [sys.executable, "-W", "error", "-c", IDLE, json.dumps(TIMERS[timer])],
@@ -47,8 +47,8 @@ def test_an_idle_tick_touches_no_provider_and_imports_no_sdk(world: WarmDeployme
 
 
 @pytest.mark.parametrize("context", [None, SimpleNamespace()], ids=["None", "empty"])
-def test_a_context_without_lambdas_extras_will_do(world: WarmDeployment, context: Any) -> None:
-    """Other clouds' contexts have no remaining time and no request id; some callers pass none at all."""
+def test_a_context_without_lambdas_extras_is_enough(world: WarmDeployment, context: Any) -> None:
+    """Other clouds' contexts have no remaining time and no request id, and some callers pass none at all."""
     world.upload("inbox/a.txt")
     assert world.app("submit").handler(SHAPES["s3"](world.bucket, "inbox/a.txt"), context) == {"records": 1}
     world.later(130)
@@ -57,7 +57,7 @@ def test_a_context_without_lambdas_extras_will_do(world: WarmDeployment, context
 
 
 def test_a_warm_environment_is_used_again(world: WarmDeployment) -> None:
-    """Settings, clients and connections are made once: the second event finds them."""
+    """Settings, clients and connections are made once, and the second event finds them."""
     app = world.app("submit")
     for number in range(2):
         world.upload(f"inbox/{number}.txt")
@@ -67,7 +67,7 @@ def test_a_warm_environment_is_used_again(world: WarmDeployment) -> None:
 
 
 def test_no_log_line_holds_a_documents_text(world: WarmDeployment, caplog: pytest.LogCaptureFixture) -> None:
-    """Ids and keys are logged; documents, instructions, results and the key are not."""
+    """Ids and document keys are logged; documents, instructions, results and the API key are not."""
     world.recipe("notes", instructions="The secret instructions.")
     world.stand_in.script("refusal")
     for number, text in enumerate(("Whispered words about the harbour.", "Other whispered words.")):

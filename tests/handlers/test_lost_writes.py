@@ -1,4 +1,4 @@
-"""The network loses the answer to a request that went through: no process is defeated by its own write."""
+"""The network loses the answer to a request that succeeded: no process gives up because of its own write."""
 
 from collections import Counter
 from typing import Any
@@ -24,8 +24,8 @@ WRITES = [
 ]
 
 
-def _live(new_world: NewWorld, wrong: Any, which: str, *effects: str) -> tuple[WarmDeployment, Counter[str | None]]:
-    """The life of a document behind a proxy that treats the first of each effect badly. Returns what was sent."""
+def _process(new_world: NewWorld, wrong: Any, which: str, *effects: str) -> tuple[WarmDeployment, Counter[str | None]]:
+    """Process a document behind a proxy that mishandles the first of each effect; return what was sent."""
     world = new_world()
     server = world.endpoint if which == "cloud" else world.running.base_url.removesuffix("/v1")
     with serve_proxy(server) as proxy, pytest.MonkeyPatch.context() as patch:
@@ -39,9 +39,9 @@ def _live(new_world: NewWorld, wrong: Any, which: str, *effects: str) -> tuple[W
 
 
 @pytest.mark.parametrize("wrong", [LOSE, CUT], ids=["answer lost", "request lost"])
-def test_a_write_whose_answer_was_lost_is_no_defeat(new_world: NewWorld, wrong: Any) -> None:
-    """Each write of a life meets what its first try wrote: one create, one result, no orphan, nothing cancelled."""
-    world, sent = _live(new_world, wrong, "cloud", *WRITES)
+def test_a_write_whose_answer_was_lost_changes_nothing(new_world: NewWorld, wrong: Any) -> None:
+    """Each repeated write meets what its first try wrote: one create, one result, no orphan, nothing cancelled."""
+    world, sent = _process(new_world, wrong, "cloud", *WRITES)
     assert [effect for effect in WRITES if sent[effect] < 2] == []
     assert world.problems() == []
     record = world.run_record(KEY)
@@ -53,8 +53,8 @@ def test_a_write_whose_answer_was_lost_is_no_defeat(new_world: NewWorld, wrong: 
 
 @pytest.mark.parametrize(("wrong", "started"), [(LOSE, 2), (CUT, 1)], ids=["answer lost", "request lost"])
 def test_a_lost_create_is_never_repeated_by_the_network(new_world: NewWorld, wrong: Any, started: int) -> None:
-    """Nobody can tell whether it started one: it is counted, and another attempt follows."""
-    world, sent = _live(new_world, wrong, "provider", "create")
+    """Whether it started a generation is unknown, so it counts as a suspected orphan and another attempt follows."""
+    world, sent = _process(new_world, wrong, "provider", "create")
     assert (sent["create"], len(world.stand_in.generations)) == (2, started)
     record = world.run_record(KEY)
     assert (record["state"], record["suspected_orphans"], len(record["responses"])) == ("done", 1, 1)
@@ -62,8 +62,8 @@ def test_a_lost_create_is_never_repeated_by_the_network(new_world: NewWorld, wro
 
 
 def test_other_calls_to_the_provider_may_be_lost(new_world: NewWorld) -> None:
-    """A look is taken again; a response that could not be deleted harms nothing."""
-    world, sent = _live(new_world, LOSE, "provider", "retrieve", "delete response")
+    """A poll is repeated, and a response that could not be deleted does no harm."""
+    world, sent = _process(new_world, LOSE, "provider", "retrieve", "delete response")
     assert sent["retrieve"] >= 2
     assert world.problems() == []
     assert (len(world.creates()), world.run_record(KEY)["suspected_orphans"]) == (1, 0)

@@ -15,13 +15,13 @@ from .conftest import NewWorld
 
 OVERLAP_TOKENS = 100
 _CHARS_PER_TOKEN = 3
-"""As long as nothing is learnt of a model."""
-_TOLD = re.compile(r"part (\d+) of \d+")
+"""Before anything is learnt about a model."""
+_PART_OF = re.compile(r"part (\d+) of \d+")
 
 
 @dataclass(frozen=True)
 class MassiveDocument:
-    """A document whose numbered sentences all match `number`, and no other document's do."""
+    """A document whose numbered sentences all match `number`, which no other document's do."""
 
     key: str
     make: Callable[[], str | bytes]
@@ -31,7 +31,7 @@ class MassiveDocument:
 
 
 def _sentences(count: int, name: str = "Entry") -> str:
-    """About 80 bytes each, in paragraphs of ten."""
+    """Sentences of about 80 bytes, in paragraphs of ten."""
     return "".join(
         f"{name} {number:06d}: the harbour of Veldt moved {number % 977} containers on that day."
         + ("\n\n" if number % 10 == 9 else " ")
@@ -56,15 +56,15 @@ PAPER = MassiveDocument(
 
 
 def _parts(world: WarmDeployment, number: re.Pattern[str]) -> list[Generation]:
-    """The generations of one document, in the order that they were told of: part 2 of 3, and of this part 1 of 2."""
+    """The generations of one document, in the order its instructions give, such as part 1 of 2 of part 2 of 3."""
     found = [one for one in world.stand_in.generations if number.search(str(one.input))]
-    told = {tuple(map(int, _TOLD.findall(one.request["instructions"]))): one for one in found}
-    assert len(told) == len(found)
-    return [told[places] for places in sorted(told)]
+    by_place = {tuple(map(int, _PART_OF.findall(one.request["instructions"]))): one for one in found}
+    assert len(by_place) == len(found)
+    return [by_place[places] for places in sorted(by_place)]
 
 
 def _own(parts: Sequence[Generation]) -> list[str]:
-    """The input of each part without what it repeats of the one before."""
+    """The input of each part without what it repeats of the previous one."""
     inputs, most = [str(part.input) for part in parts], OVERLAP_TOKENS * _CHARS_PER_TOKEN
     repeated = [
         max(size for size in range(most + 1) if before.endswith(text[:size])) for before, text in pairwise(inputs)
@@ -78,7 +78,7 @@ def _joined(parts: Sequence[Generation]) -> str:
 
 
 def test_massive_documents_reach_the_provider_whole_and_in_order(world: WarmDeployment) -> None:
-    """A megabyte of text and a PDF of a hundred pages: each sentence is in one part, and may begin the next."""
+    """Of a megabyte of text and a PDF of a hundred pages, each sentence is in one part, and may begin the next."""
     for parent_runs in (TEXT, PAPER):
         split = f"split: {{max_input_tokens: {parent_runs.max_input_tokens}, overlap_tokens: {OVERLAP_TOKENS}}}"
         world.recipe(parent_runs.key.split("/")[1], split)
@@ -99,7 +99,7 @@ def test_massive_documents_reach_the_provider_whole_and_in_order(world: WarmDepl
 
 
 def _check_record(record: dict[str, Any], parts: Sequence[Generation]) -> None:
-    """It names every part, in order, with what the provider says that it used."""
+    """The record names every part in order, with the usage that the provider reported."""
     assert [part["number"] for part in record["parts"]] == list(range(1, len(parts) + 1))
     assert [part["responses"] for part in record["parts"]] == [[part.id] for part in parts]
     for name, total in record["usage"].items():
@@ -109,7 +109,7 @@ def _check_record(record: dict[str, Any], parts: Sequence[Generation]) -> None:
 
 
 def test_what_the_provider_calls_too_long_is_cut_until_it_fits(new_world: NewWorld) -> None:
-    """At once, or its parts once more; the window is the provider's secret. The result is made of all of it."""
+    """The provider keeps its window secret: a document is cut, its parts again if need be, and all answers merged."""
     world = new_world(context_tokens=depth(1_000, 2_000))
     world.recipe("long")
     documents = {("inbox/long/once", "First", 1): depth(70, 150), ("inbox/long/twice", "Second", 2): depth(140, 280)}
@@ -122,5 +122,5 @@ def test_what_the_provider_calls_too_long_is_cut_until_it_fits(new_world: NewWor
     for (key, name, levels), count in documents.items():
         parts = _parts(world, re.compile(name))
         assert "".join(str(part.input) for part in parts) == _sentences(count, name)
-        assert max(len(_TOLD.findall(part.request["instructions"])) for part in parts) == levels
+        assert max(len(_PART_OF.findall(part.request["instructions"])) for part in parts) == levels
         assert world.result(key) == _joined(parts)

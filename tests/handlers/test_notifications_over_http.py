@@ -1,4 +1,4 @@
-"""Through both handlers: what has ended is told by the checker, as the environment says, and by nobody else."""
+"""Notifications through both handlers: only the checker sends them, as its environment says."""
 
 import base64
 import json
@@ -18,13 +18,13 @@ GOOD, BAD = "inbox/notes/harbour.txt", "inbox/nosuch/harbour.txt"
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    """A server for one test."""
-    with receiving() as told:
-        yield told
+    """A webhook's server for one test."""
+    with receiving() as server:
+        yield server
 
 
 def hook(receiver: Receiver, **more: str) -> dict[str, str]:
-    """What names the receiver in an environment."""
+    """The settings that name the receiver."""
     url = {"BACKBURNER_NOTIFY_WEBHOOK_URL": receiver.url, "BACKBURNER_NOTIFY_WEBHOOK_SECRET": SECRET}
     return url | more
 
@@ -32,7 +32,7 @@ def hook(receiver: Receiver, **more: str) -> dict[str, str]:
 def test_documents_and_folders_are_notified_signed_and_counted(
     new_world: NewWorld, receiver: Receiver, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One done, one failed, and their folders; each once, and the metric has their number."""
+    """One document is done and one failed: both and their folders are notified once, and the metric counts them."""
     world = new_world(AWS_LAMBDA_FUNCTION_NAME="checker", **hook(receiver))
     world.recipe("notes", "price: {input: 0.40, output: 1.60}")
     for key in (GOOD, BAD):
@@ -44,12 +44,12 @@ def test_documents_and_folders_are_notified_signed_and_counted(
     world.later(200)
     for _ in range(3):
         world.tick(0.5)
-    told = {
+    bodies = {
         body["data"].get("key") or body["data"]["folder"]: body
         for _, post in receiver.posts
         if (body := json.loads(post))
     }
-    assert {key: body["type"] for key, body in told.items()} == {
+    assert {key: body["type"] for key, body in bodies.items()} == {
         GOOD: "document.done",
         BAD: "document.failed",
         "inbox/notes/": "folder.ended",
@@ -57,7 +57,7 @@ def test_documents_and_folders_are_notified_signed_and_counted(
     }
     assert len(receiver.posts) == 4
     assert all(is_signed(post, KEY) for post in receiver.posts)
-    assert told["inbox/notes/"]["data"]["runs"]["cost"] == world.run_record(GOOD)["cost"] > 0
+    assert bodies["inbox/notes/"]["data"]["runs"]["cost"] == world.run_record(GOOD)["cost"] > 0
     assert world.keys("ledger/notices/") == []
     metrics = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
     sums = {
@@ -70,8 +70,8 @@ def test_documents_and_folders_are_notified_signed_and_counted(
     assert [(metric.get("reason"), metric["JobsFailed"]) for metric in failed] == [(None, [1]), ("unknown_recipe", [1])]
 
 
-def test_a_receiver_that_fails_costs_no_document(new_world: NewWorld, receiver: Receiver) -> None:
-    """The result is there all the same, and the notification goes out later."""
+def test_a_receiver_that_fails_fails_no_document(new_world: NewWorld, receiver: Receiver) -> None:
+    """The result is there, and the notification is sent later."""
     world = new_world(**hook(receiver, BACKBURNER_NOTIFY="documents"))
     receiver.status = 500
     world.upload(GOOD)
@@ -89,7 +89,7 @@ def test_a_receiver_that_fails_costs_no_document(new_world: NewWorld, receiver: 
 
 
 def test_submit_needs_no_secret_and_the_checker_does(new_world: NewWorld, receiver: Receiver) -> None:
-    """As on Yandex Cloud, where only the checker is given it."""
+    """That is how Yandex Cloud is deployed, where only the checker gets the secret."""
     world = new_world(**hook(receiver, BACKBURNER_NOTIFY_WEBHOOK_SECRET=""))
     world.upload(BAD)
     world.submit(BAD)

@@ -28,7 +28,7 @@ assert [len(key.encode()) for key in KEYS[-2:]] == [1000, 1024]
 
 
 def _encoded(key: str) -> str:
-    """Which of the characters is in it that events write in different ways."""
+    """The first of its characters that kinds of event encode differently."""
     return next((mark for mark in "%+ " if mark in key), "plain" if key.isascii() else "letters")
 
 
@@ -37,7 +37,7 @@ FOLDERS = sorted({key.split("/")[1] for key in KEYS if key.count("/") > 1})
 
 @pytest.mark.parametrize("shape", ["s3", "eventbridge", "yandex"])
 def test_every_key_names_its_own_document_and_result(world: WarmDeployment, shape: str) -> None:
-    """The document with exactly this key is sent, and the result is at its output location and at no other."""
+    """The document with exactly this key is sent, and its result is at its own output location."""
     for folder in FOLDERS:
         world.recipe(folder)
     keys = KEYS if shape == "s3" else thinned(KEYS, one_in=6, kind=_encoded)
@@ -69,8 +69,8 @@ def test_a_key_without_a_recipes_name_fails_unknown_recipe(world: WarmDeployment
     assert world.creates() == []
 
 
-def test_recipes_names_compare_in_nfc(world: WarmDeployment) -> None:
-    """A folder typed on one system meets a recipe uploaded from another."""
+def test_recipe_names_are_compared_in_nfc(world: WarmDeployment) -> None:
+    """A folder typed on one system matches a recipe uploaded from another."""
     for recipe, folder in (("re\u0301sume\u0301", "r\u00e9sum\u00e9"), ("\u00fcber", "u\u0308ber")):
         world.recipe(recipe, instructions=f"The instructions of {recipe}.")
         world.upload(f"inbox/{folder}/a.txt", f"Text of {folder}.")

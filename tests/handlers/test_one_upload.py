@@ -50,7 +50,7 @@ def _submit(world: WarmDeployment) -> None:
 
 @pytest.mark.parametrize("provider", PROFILES)
 def test_one_upload_is_one_create_and_one_result(new_world: NewWorld, provider: str) -> None:
-    """The recipe goes out as instructions, the document as input, nothing that the profile forbids; text comes back."""
+    """The recipe is sent as instructions and the document as input, with nothing that the profile forbids."""
     profile, also, model, deletes = PROFILES[provider]
     world = new_world(provider, profile)
     _submit(world)
@@ -79,7 +79,7 @@ def test_one_upload_is_one_create_and_one_result(new_world: NewWorld, provider: 
 
 
 def test_every_field_of_the_run_record_is_true(world: WarmDeployment) -> None:
-    """Where it came from, what made it, what it cost; the account is the provider's own. In true time."""
+    """It says truly, in real time, where the result came from, what made it and, by the provider's count, its cost."""
     _submit(world)
     for _ in range(60):
         if not world.open_records():
@@ -130,7 +130,7 @@ def test_both_clouds_timers_start_a_tick(world: WarmDeployment) -> None:
 
 @pytest.mark.parametrize("provider", ["openai", "yandex"])
 def test_a_copy_takes_over_the_answer_and_its_quotes(new_world: NewWorld, provider: str) -> None:
-    """One generation for both, with a quote that is in the text; nothing is left below `ledger/work/`."""
+    """Both share one generation with a quote from the text, and nothing is left below `ledger/work/`."""
     world = new_world(provider, PROFILES[provider][0])
     world.recipe("notes", FACTS, INSTRUCTIONS)
     for key in (KEY, "inbox/notes/copy.txt"):

@@ -1,4 +1,4 @@
-"""Scans and pictures through the real handlers: every page arrives, in order, upright, within limits."""
+"""Scans and pictures through the real handlers: every page arrives, in order, upright and within limits."""
 
 import re
 
@@ -14,7 +14,7 @@ SIGHTED = {"BACKBURNER_VISION_MODELS": "stand-in"}
 
 
 def test_scans_and_pictures_arrive_whole(new_world: NewWorld) -> None:
-    """One upload event for all; the results say what the model saw, the records how each page was sent."""
+    """One upload event brings them all; results show what the model saw, records how each page was sent."""
     world = new_world(**SIGHTED)
     names = [*thinned(SINGLE_SCANS, one_in=4), "mixed.pdf", *scans.PICTURES]
     for name in names:
@@ -33,7 +33,7 @@ def test_scans_and_pictures_arrive_whole(new_world: NewWorld) -> None:
 
 
 def test_forty_pages_go_out_in_parts_and_come_back_in_order(new_world: NewWorld) -> None:
-    """Each once; drawn for the part that shows them, and kept nowhere."""
+    """Each page is sent once, drawn for the part that shows it and kept nowhere."""
     world = new_world(**SIGHTED)
     world.recipe("scans", front="images: {max_pages_per_part: 16, max_side_px: 800}")
     world.process("inbox/scans/forty.pdf", scans.document("forty.pdf"))
@@ -47,7 +47,7 @@ def test_forty_pages_go_out_in_parts_and_come_back_in_order(new_world: NewWorld)
 
 
 def test_many_mixed_pages_keep_their_order_across_parts(new_world: NewWorld) -> None:
-    """A real PDF: pages without text as pictures, the others as text, each in its place within its part."""
+    """Pages of a real PDF without text are sent as pictures, the others as text, each in its place within its part."""
     world = new_world(**SIGHTED)
     world.recipe("scans", front=f"images: {{max_pages_per_part: {depth(2, 3)}, max_side_px: 400}}")
     many = depth(25, 40)
@@ -62,9 +62,9 @@ def test_many_mixed_pages_keep_their_order_across_parts(new_world: NewWorld) -> 
     parts = sorted([int(text or picture) for text, picture in part] for part in pieces)
     assert [page for part in parts for page in part] == list(range(1, many + 1))
     assert [sum(page in shown for page in part) for part in parts] == ([3, 3, 2] if is_deep() else [2, 2, 1])
-    told = world.run_record("inbox/scans/annexes.pdf")["source"]["pages"]
-    assert told["images"] == ", ".join(map(str, shown))
-    assert told["text"].startswith("1-2, 4-7, 9-12")
+    recorded = world.run_record("inbox/scans/annexes.pdf")["source"]["pages"]
+    assert recorded["images"] == ", ".join(map(str, shown))
+    assert recorded["text"].startswith("1-2, 4-7, 9-12")
     assert world.problems() == []
 
 
@@ -78,10 +78,10 @@ def test_many_mixed_pages_keep_their_order_across_parts(new_world: NewWorld) -> 
         (SIGHTED, "model: stand-in/blind", "shot.png", "vision_unsupported"),
     ],
 )
-def test_without_eyes_nothing_is_answered(
+def test_without_vision_pictures_fail_with_their_reason(
     new_world: NewWorld, settings: dict[str, str], front: str, name: str, reason: str
 ) -> None:
-    """A deployment from before keeps its reasons; a model that refuses pictures is a failure of its own."""
+    """Deployments without vision keep their old reasons, and a model that refuses pictures fails the document."""
     world = new_world(**settings)
     world.recipe("scans", front=front)
     world.process(f"inbox/scans/{name}", scans.document(name))

@@ -1,4 +1,4 @@
-"""Clouds deliver an event at least once: in a row, at the same time, in several environments of the function."""
+"""Clouds deliver an event at least once: repeatedly, at the same time, or in several environments of the function."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +15,7 @@ TIMES = 5
 
 
 def _one_of_all(world: WarmDeployment) -> None:
-    """One generation, one result, nothing left over."""
+    """Check that there is one generation and one result, and nothing left over."""
     world.settle()
     assert len(world.creates()) == 1
     assert world.run_record(KEY)["suspected_orphans"] == 0
@@ -23,7 +23,7 @@ def _one_of_all(world: WarmDeployment) -> None:
 
 
 def test_the_same_event_five_times_in_a_row_starts_one_generation(world: WarmDeployment) -> None:
-    """Whatever the shape that brings it, and also once the result is there."""
+    """That holds for every shape of event, and also once the result is there."""
     world.upload(KEY)
     for number in range(TIMES):
         world.submit(KEY, shape=list(SHAPES)[number % len(SHAPES)])
@@ -41,7 +41,7 @@ def test_one_event_that_names_a_document_five_times_starts_one_generation(world:
 
 @pytest.mark.parametrize("round_", range(3))
 def test_the_same_event_five_times_at_once_starts_one_generation(world: WarmDeployment, round_: int) -> None:
-    """Five environments of the function, each with caches and clients of its own, begin at the same moment."""
+    """Five environments of the function, each with its own caches and clients, start at the same moment."""
     world.upload(KEY, f"Round {round_} of the harbour of Veldt.")
     event = SHAPES["s3"](world.bucket, KEY)
     apps, begin = [load("submit") for _ in range(TIMES)], Barrier(TIMES)
@@ -58,7 +58,7 @@ def test_the_same_event_five_times_at_once_starts_one_generation(world: WarmDepl
 
 
 def test_two_ticks_at_once_write_one_result(world: WarmDeployment) -> None:
-    """A tick that lasts meets the next one."""
+    """A long tick overlaps with the next one."""
     keys = [f"inbox/{number}.txt" for number in range(6)]
     for key in keys:
         world.upload(key, f"{key} is about the harbour of Veldt.")

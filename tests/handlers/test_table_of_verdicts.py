@@ -1,9 +1,10 @@
 """Every row of the table of verdicts, from the provider's HTTP answer to the record in the bucket.
 
-All documents of a table live in one bucket at the same time, each with a recipe whose model misbehaves in its own way:
-so they also show that none of them harms its neighbours. The store's time is moved on between ticks, in the first table
-by less than anybody takes for a loss. So many bad creates in one place would hold up some of its rows: the tap, which
-has tests of its own, is opened by hand. The second table has the rows where the contract waits for a minute.
+All documents of a table are in one bucket at the same time, each with a recipe whose model misbehaves in its own way,
+which also shows that none of them harms another. The store's clock is moved on between ticks, in the first table by
+too little for any absence to count as a loss. So many failed creates in one bucket would pause the provider and delay
+some rows, so the tests lift that pause, which has tests of its own. The other tables have the rows where the contract
+waits for a minute.
 """
 
 import gc
@@ -23,7 +24,7 @@ MAX_TICKS = 40
 
 
 def _uploaded(world: WarmDeployment, rows: list[Row]) -> WarmDeployment:
-    """All rows with their recipes; no event yet."""
+    """Upload all rows with their recipes, without an event."""
     for row in rows:
         world.recipe(row.name, f"model: stand-in/{row.behaviour}\n{row.front}\nprice: {{input: 1, output: 2}}")
         world.upload(row.key, row.text)
@@ -31,13 +32,13 @@ def _uploaded(world: WarmDeployment, rows: list[Row]) -> WarmDeployment:
 
 
 def _submit_in_turn(world: WarmDeployment, rows: list[Row]) -> None:
-    """Submit each as if nothing were paused, so that it has its create; then let all be paused that they paused."""
+    """Submit each row as if nothing were paused, so that it has its create, then restore the pauses."""
     paused: dict[str, Any] = {}
     for row in rows:
         world.submit(row.key)
         pauses = world.pauses().items()
         paused |= {name: one for name, one in pauses if name not in paused or not one.get("any_call_lifts")}
-        world.open_tap()
+        world.lift_pauses()
     world.pause(paused)
 
 
@@ -68,14 +69,14 @@ def _outcome(world: WarmDeployment, row: Row) -> Any:
 
 
 def _by_the_half_minute(new_world: NewWorld, rows: list[Row]) -> Any:
-    """The outcomes of some rows of the first table, and what is left over of them."""
+    """The outcomes of rows of the first table, with the problems left at its end."""
     world = _uploaded(new_world(), rows)
     world.submit(*(row.key for row in rows))
     for _ in range(MAX_TICKS):
         world.tick(2)
         if not world.open_records():
             break
-        world.open_tap()
+        world.lift_pauses()
         world.later(30)
     outcomes = {row.key: _outcome(world, row) for row in rows}
     for _ in range(4):
@@ -87,7 +88,7 @@ def _by_the_half_minute(new_world: NewWorld, rows: list[Row]) -> Any:
 
 
 def _by_the_minute(new_world: NewWorld, rows: list[Row]) -> Any:
-    """The outcomes of one of the other tables, and its open records and creates after the first answer."""
+    """The outcomes of another table, with its open records and creates after the first answer."""
     world = _uploaded(new_world(), rows)
     _submit_in_turn(world, rows)
     world.later(2)
@@ -95,7 +96,7 @@ def _by_the_minute(new_world: NewWorld, rows: list[Row]) -> Any:
     early = {row.key: world.open_records(row.key) for row in rows}
     creates = {row.key: len(world.creates(row.text)) for row in rows}
     for _ in range(12):
-        world.open_tap()  # each row's own pause would hold up all the others
+        world.lift_pauses()  # each row's own pause would delay all the others
         world.later(75)
         world.tick()
         if not world.open_records():
@@ -115,7 +116,7 @@ TABLES: list[tuple[Callable[[NewWorld, list[Row]], Any], list[Row]]] = [
 
 @pytest.fixture(scope="module")
 def tables(endpoint: str, cloud_clients: tuple[Any, Any]) -> Any:
-    """What the tables came to."""
+    """The outcomes of all tables."""
     outcomes = []
     for live, rows in TABLES:
         with deployments(endpoint, cloud_clients) as new_world:
@@ -147,13 +148,13 @@ def _check(outcome: Any, row: Row) -> None:
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_every_answer_has_its_verdict(table: Any, row: Row) -> None:
-    """State, reason, generations and orphans as the contract has them; a result only of what is done."""
+    """State, reason, generations and orphans are those of the contract, and only a done document has a result."""
     _check(table[row.key], row)
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.creates > 1], ids=lambda row: row.name)
 def test_tokens_of_all_attempts_are_accounted(table: Any, row: Row) -> None:
-    """Usage and cost are the sum over every generation whose id is known, as the provider counted them."""
+    """Usage and cost are the sums over every generation with a known id, as the provider counted them."""
     outcome = table[row.key]
     record = outcome["run"] or outcome["error"]
     known = [response["id"] for response in record["responses"]]
@@ -169,7 +170,7 @@ def test_tokens_of_all_attempts_are_accounted(table: Any, row: Row) -> None:
 
 @pytest.mark.parametrize("behaviour", ["truncate-below-800", "truncate-below-5000", "incomplete-max-tokens"])
 def test_the_doubled_cap_is_sent_and_the_request_is_never_identical(table: Any, behaviour: str) -> None:
-    """The second request after a truncation carries twice the cap; nothing else differs."""
+    """The second request after a truncation has twice the cap and is otherwise the same."""
     (row,) = [row for row in ROWS if row.behaviour == behaviour and row.front == CAP]
     first, second = table[row.key]["creates"]
     assert (first.pop("max_output_tokens"), second.pop("max_output_tokens")) == (400, 800)
@@ -177,8 +178,8 @@ def test_the_doubled_cap_is_sent_and_the_request_is_never_identical(table: Any, 
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.front == DEADLINE], ids=lambda row: row.name)
-def test_over_its_deadline_a_generation_is_cancelled_and_looked_at_once_more(table: Any, row: Row) -> None:
-    """Judged only on the provider's word, before the cancel and after it."""
+def test_past_its_deadline_a_generation_is_cancelled_and_polled_once_more(table: Any, row: Row) -> None:
+    """It is polled before the cancel and after it, since only the provider's word counts."""
     (made,) = table[row.key]["generations"]
     cancel = made["asked"].index("POST /cancel")
     assert "GET " in made["asked"][:cancel]
@@ -186,7 +187,7 @@ def test_over_its_deadline_a_generation_is_cancelled_and_looked_at_once_more(tab
 
 
 def test_every_known_response_is_deleted_at_the_provider(table: Any) -> None:
-    """Retried, failed and done alike: nothing of a document stays there that a record knows of."""
+    """Whether retried, failed or done, nothing of a document stays there that a record knows of."""
     for row in ROWS:
         record = table[row.key]["run"] or table[row.key]["error"]
         known = {response["id"] for response in record["responses"]}
@@ -195,13 +196,13 @@ def test_every_known_response_is_deleted_at_the_provider(table: Any) -> None:
 
 
 def test_nothing_of_the_table_is_left_over(tables: Any) -> None:
-    """Every document is in one state, every message gone."""
+    """Every document is in one state, and every message is gone."""
     assert tables[0]["problems"] == []
 
 
 @pytest.mark.parametrize("row", PAUSES, ids=lambda row: row.name)
 def test_a_pause_fails_nothing_and_creates_nothing(tables: Any, row: Row) -> None:
-    """401, exhausted quota and 403: the job stays open with its one request, and no attempt is lost."""
+    """With a 401, an exhausted quota or a 403, the job stays open with its one request, and no attempt is used."""
     (record,) = tables[1]["early"][row.key]
     is_running = row.behaviour.startswith("retrieve")
     assert record["state"] == ("running" if is_running else "waiting")
@@ -211,12 +212,12 @@ def test_a_pause_fails_nothing_and_creates_nothing(tables: Any, row: Row) -> Non
 
 @pytest.mark.parametrize("row", PAUSES + LOST, ids=lambda row: row.name)
 def test_a_pause_resumes_and_a_loss_is_counted(table: Any, row: Row) -> None:
-    """Healthy again: done. Not found again and again: retried as a suspected orphan, then `lost`."""
+    """A paused job is done once the provider is healthy; one that stays absent is retried as an orphan, then `lost`."""
     _check(table[row.key], row)
 
 
 def test_a_refused_key_leaves_no_connection_open(new_world: NewWorld) -> None:
-    """However often the provider says 401, what a function holds open stays bounded."""
+    """However often the provider answers 401, a function's open connections stay bounded."""
     world = new_world()
     world.recipe("refused", "model: stand-in/unauthorized")
     keys = [f"inbox/refused/{number}.txt" for number in range(5)]
@@ -231,7 +232,7 @@ def test_a_refused_key_leaves_no_connection_open(new_world: NewWorld) -> None:
 
 @pytest.mark.parametrize("mode", ["503", "drop"])
 def test_an_outage_fails_nothing(world: WarmDeployment, mode: Any) -> None:
-    """What runs and what comes in both wait for the provider, and end well once it is back."""
+    """Running and new documents wait for the provider, and are done once it is back."""
     world.upload("inbox/runs.txt", f"{DOCUMENT} Runs.")
     world.submit("inbox/runs.txt")
     world.stand_in.outage(mode)
@@ -256,7 +257,7 @@ def test_an_outage_fails_nothing(world: WarmDeployment, mode: Any) -> None:
 
 
 def test_a_provider_that_cannot_be_reached_uses_no_attempt(new_world: NewWorld) -> None:
-    """A refused connection sends nothing: the job waits, whatever the number of tries."""
+    """A refused connection sends nothing, so the job waits, however many tries it takes."""
     world = new_world(OPENAI_BASE_URL="http://127.0.0.1:9/v1", BACKBURNER_MAX_ATTEMPTS="1")
     world.upload("inbox/a.txt")
     world.submit("inbox/a.txt")

@@ -1,4 +1,4 @@
-"""Uploading again: what runs again, what does not, and what becomes of what was there."""
+"""Uploading again: what runs again, what does not, and what becomes of the outputs that were there."""
 
 import pytest
 
@@ -15,7 +15,7 @@ def _paths(world: WarmDeployment) -> list[str]:
 
 @pytest.fixture
 def fails_once(world: WarmDeployment) -> WarmDeployment:
-    """A world where a document has failed, and would be done the next time."""
+    """A deployment where a document has failed and would succeed the next time."""
     world.recipe("notes")
     world.stand_in.script("refusal")
     world.process(KEY)
@@ -25,14 +25,14 @@ def fails_once(world: WarmDeployment) -> WarmDeployment:
 
 @pytest.fixture
 def done(world: WarmDeployment) -> WarmDeployment:
-    """A world where a document is done."""
+    """A deployment where a document is done."""
     world.recipe("notes")
     world.process(KEY)
     return world
 
 
 def test_a_failed_document_that_is_uploaded_again_runs_again(fails_once: WarmDeployment) -> None:
-    """The same bytes will do; its success removes the error record."""
+    """The same bytes are enough, and the result removes the error record."""
     fails_once.next_second()
     fails_once.process(KEY)
     assert fails_once.problems() == []
@@ -40,7 +40,7 @@ def test_a_failed_document_that_is_uploaded_again_runs_again(fails_once: WarmDep
     assert fails_once.error_record(KEY) is None
 
 
-def test_a_failed_document_whose_event_comes_again_does_not_run_again(fails_once: WarmDeployment) -> None:
+def test_a_failed_document_whose_event_is_repeated_does_not_run_again(fails_once: WarmDeployment) -> None:
     """A repeated event never replays."""
     fails_once.submit(KEY)
     fails_once.settle()
@@ -56,7 +56,7 @@ def test_a_done_document_that_is_uploaded_again_does_not_run_again(done: WarmDep
     assert done.problems() == []
 
 
-def test_another_recipe_and_an_upload_run_again_and_replace_the_result(done: WarmDeployment) -> None:
+def test_an_upload_after_a_recipe_change_runs_again_and_replaces_the_result(done: WarmDeployment) -> None:
     """The new recipe makes another job at the same output location."""
     before = done.run_record(KEY)
     done.recipe("notes", "max_output_tokens: 900", "Do it otherwise.")
@@ -68,8 +68,8 @@ def test_another_recipe_and_an_upload_run_again_and_replace_the_result(done: War
     assert done.problems() == []
 
 
-def test_another_output_removes_the_old_result(done: WarmDeployment) -> None:
-    """A document has one result: the file that the old record names goes once the new record is written."""
+def test_a_change_of_output_removes_the_old_result(done: WarmDeployment) -> None:
+    """The file that the old record names is deleted once the new record is written, so there is one result."""
     assert _paths(done) == ["results/notes/letter.txt.md", "results/notes/letter.txt.run.json"]
     done.recipe("notes", "output: txt")
     done.process(KEY)
@@ -78,7 +78,7 @@ def test_another_output_removes_the_old_result(done: WarmDeployment) -> None:
 
 
 def test_a_failure_leaves_the_older_result_and_its_record(done: WarmDeployment) -> None:
-    """What was paid for stays, with the record that says which document it is of."""
+    """What was paid for stays, with the record that says which version it belongs to."""
     before = done.run_record(KEY), done.result(KEY)
     done.stand_in.script("refusal")
     done.process(KEY, OTHER)
@@ -94,7 +94,7 @@ def test_a_failure_leaves_the_older_result_and_its_record(done: WarmDeployment) 
 
 
 def test_a_result_that_somebody_changed_is_replaced_by_the_next_run(done: WarmDeployment) -> None:
-    """Edits by a person stay until another run of the document ends, and stop no run."""
+    """A person's edits stay until another run of the document ends, and stop no run."""
     done.upload("results/notes/letter.txt.md", "edited by hand")
     done.process(KEY, OTHER)
     assert str(done.result(KEY)).startswith(OTHER)
@@ -102,7 +102,7 @@ def test_a_result_that_somebody_changed_is_replaced_by_the_next_run(done: WarmDe
 
 
 def test_a_recipe_that_was_missing_can_be_uploaded_later(world: WarmDeployment) -> None:
-    """The document fails, then runs with the recipe that came: it is another job."""
+    """The document fails, then runs as another job with the recipe that came later."""
     world.process(KEY)
     assert world.error_record(KEY)["reason"] == "unknown_recipe"
     world.recipe("notes")

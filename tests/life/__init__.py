@@ -1,1 +1,1 @@
-"""A job's life, on fakes and in virtual time."""
+"""The life of a job, on fakes and in virtual time."""

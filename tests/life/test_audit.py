@@ -1,4 +1,4 @@
-"""The audit: the books balance after every kind of life, and each kind of imbalance is found and named."""
+"""The audit: the books balance whatever a document has been through, and every kind of imbalance is found and named."""
 
 import asyncio
 import json
@@ -19,17 +19,17 @@ KEY = "inbox/a.txt"
 
 @dataclass(frozen=True)
 class Counted:
-    """How many messages a queue holds."""
+    """A queue as the audit sees it: only the number of its messages."""
 
     queue: FakeQueue
 
     async def count(self):
-        """All of them."""
+        """Count all messages, shown or hidden."""
         return len(self.queue.messages)
 
 
 def auditor(system, **more):
-    """What the operator's command has in hand."""
+    """The auditor, as the operator's command builds it."""
     parts = system.parts()
     return Auditor(
         bucket=system.bucket,
@@ -44,12 +44,12 @@ def auditor(system, **more):
 
 
 def audit(system):
-    """One audit."""
+    """Audit once."""
     return system.run(auditor(system).audit())
 
 
 def repair(system):
-    """An audit and its repair."""
+    """Audit, and repair what was found."""
 
     async def both():
         here = auditor(system)
@@ -59,17 +59,17 @@ def repair(system):
 
 
 def kinds(report):
-    """What is wrong, by kind."""
+    """The kinds of the findings."""
     return [finding.kind for finding in report.findings]
 
 
 def edit(system, key, **changes):
-    """Change fields of a record, as nobody should."""
+    """Change fields of a record by hand."""
     system.bucket.upload(key, json.dumps(system.bucket.json(key) | changes))
 
 
 def at_rest():
-    """A system with one document that is done, an hour ago."""
+    """A system with one document, done an hour ago."""
     system = System()
     system.process(KEY, "text")
     system.world.later(OLD_S)
@@ -78,7 +78,7 @@ def at_rest():
 
 
 def under_way(runs_s=1e6):
-    """A system with one document whose generation runs."""
+    """A system with one document, whose generation is running."""
     system = System()
     system.generator.default = Plan(runs_s=runs_s)
     system.upload(KEY, "text")
@@ -89,7 +89,7 @@ def under_way(runs_s=1e6):
 
 
 def test_every_document_is_in_exactly_one_state():
-    """Done, failed, running, waiting, and a young one counted apart."""
+    """Done, failed, running and waiting documents are counted by state, young ones separately."""
     system = System({"BACKBURNER_MAX_IN_FLIGHT": "1"})
     for number in range(5):
         system.process(f"inbox/{number}.txt", f"text {number}")
@@ -111,7 +111,7 @@ def test_every_document_is_in_exactly_one_state():
 
 
 def test_a_failure_after_a_result_counts_as_failed():
-    """The later of the two records at an output location is its state."""
+    """If both records exist, the later one gives the state."""
     system = at_rest()
     system.upload("recipes/default.md", "---\nno: such field\n---\nDo it.")
     system.run(system.submit(KEY))
@@ -123,7 +123,7 @@ def test_a_failure_after_a_result_counts_as_failed():
 
 
 def test_it_reads_the_same_while_work_continues():
-    """Whatever ends, starts or is replaced between two reads is no finding."""
+    """What ends, starts or is replaced between two reads is not reported as a finding."""
     system = System()
     system.generator.default = Plan(runs_s=20.0)
     keys = [f"inbox/{number}.txt" for number in range(40)]
@@ -164,7 +164,7 @@ def test_it_reads_the_same_while_work_continues():
 
 
 def test_a_lost_upload_is_found_and_repaired():
-    """The sweep of the repair treats it as if its event had just come."""
+    """The repair's sweep treats it as if its event had just arrived."""
     system = System()
     system.upload(KEY, "text")
     assert audit(system).balances
@@ -179,7 +179,7 @@ def test_a_lost_upload_is_found_and_repaired():
 
 
 def test_a_document_that_changed_without_an_event_is_lost():
-    """A record of another version does not answer it."""
+    """A record of an older version does not count for the new one."""
     system = at_rest()
     system.upload(KEY, "other text")
     system.world.later(OLD_S)
@@ -200,8 +200,8 @@ def test_a_document_that_changed_without_an_event_is_lost():
         ),
     ],
 )
-def test_results_and_records_must_fit(wrong, kind):
-    """What somebody removed, changed, added or edited by hand."""
+def test_results_and_records_must_match(wrong, kind):
+    """Results and records that somebody removed, changed, added or edited are found."""
     system = at_rest()
     wrong(system.bucket, output_location(KEY))
     report = audit(system)
@@ -211,7 +211,7 @@ def test_results_and_records_must_fit(wrong, kind):
 
 
 def test_a_result_whose_record_is_gone_leaves_its_document_lost():
-    """Two findings, and the sweep runs it again: nothing else says that the text is whole."""
+    """Both are reported, and the sweep runs the document again, since only a run record proves that a text is whole."""
     system = at_rest()
     system.bucket.remove(output_location(KEY).run_record_key)
     assert sorted(kinds(audit(system))) == [Kind.LOST, Kind.RESULT_WITHOUT_RECORD]
@@ -222,7 +222,7 @@ def test_a_result_whose_record_is_gone_leaves_its_document_lost():
 
 
 def test_an_error_record_beside_a_later_result_is_found():
-    """A crash that cleared up only half, and whose message was purged."""
+    """A crash can leave both if the message that would have cleared up is purged."""
     system = System()
     system.generator.plan(Plan(text=""), times=3)
     system.process(KEY, "text")
@@ -239,7 +239,7 @@ def test_an_error_record_beside_a_later_result_is_found():
 
 
 def test_an_open_record_of_a_run_that_is_over_is_a_leftover():
-    """And after a day its new message takes it away."""
+    """After a day the repair sends it a new message, and whoever handles that removes the record."""
     system = System()
     system.upload(KEY, "text")
     system.run(system.submit(KEY))
@@ -256,7 +256,7 @@ def test_an_open_record_of_a_run_that_is_over_is_a_leftover():
 
 
 def test_a_silent_record_and_missing_messages_are_found_and_woken():
-    """A purged queue: found at once by the number of messages, after a day by its silence."""
+    """A purged queue shows at once in the number of messages, and after a day in the record's silence."""
     system = under_way()
     system.pending.messages.clear()
     report = audit(system)
@@ -267,8 +267,8 @@ def test_a_silent_record_and_missing_messages_are_found_and_woken():
     assert repair(system).balances
 
 
-def test_reservations_and_open_records_must_fit():
-    """A reservation for nothing is given back by the second sweep in a row; one that is missing is named."""
+def test_reservations_and_open_records_must_match():
+    """The second sweep in a row releases a reservation without a record; a missing reservation is named."""
     system = under_way()
     state = system.bucket.json("ledger/governor.json")
     kept = state["reserved"]
@@ -282,7 +282,7 @@ def test_reservations_and_open_records_must_fit():
 
 
 def test_lines_that_the_journal_lacks_are_rebuilt():
-    """A tick that died left them out: done, failed and superseded alike."""
+    """Lines that a tick left out when it died are rebuilt, whether the run was done, failed or superseded."""
     system = System()
     for number in range(3):
         system.process(f"inbox/{number}.txt", f"text {number}")
@@ -305,21 +305,21 @@ def test_lines_that_the_journal_lacks_are_rebuilt():
 
 
 def lines(system):
-    """Every line of the journal."""
+    """All lines of the journal."""
     bodies = (system.bucket.body(key) for key in system.bucket.keys("ledger/journal/"))
     return sorted((json.loads(line) for body in bodies for line in body.splitlines()), key=str)
 
 
 def test_without_a_journal_no_line_is_missed():
-    """A bucket older than the journal has none."""
+    """A bucket that is older than the journal has none, and that is not a finding."""
     system = at_rest()
     for key in system.bucket.keys("ledger/journal/"):
         system.bucket.remove(key)
     assert audit(system).balances
 
 
-def test_a_large_bucket_is_read_with_few_calls_at_once_and_says_how_far_it_is():
-    """Bounded concurrency; each record is read once."""
+def test_the_audit_of_a_large_bucket_makes_few_calls_at_once_and_reports_progress():
+    """Concurrency is bounded, each record is read once, and progress is reported."""
     system = at_rest()
     record = system.run_record(KEY)
     for number in range(1500):
@@ -334,7 +334,7 @@ def test_a_large_bucket_is_read_with_few_calls_at_once_and_says_how_far_it_is():
     for key in system.bucket.keys("ledger/journal/"):
         system.bucket.remove(key)
     at_once = most = 0
-    told = []
+    progress_seen = []
 
     async def hook(effect, moment):
         nonlocal at_once, most
@@ -346,10 +346,10 @@ def test_a_large_bucket_is_read_with_few_calls_at_once_and_says_how_far_it_is():
     system.world.hook = hook
     before = len(system.world.effects)
     system.world.later(OLD_S)
-    report = system.run(auditor(system, progress=lambda what, count: told.append((what, count))).audit())
+    report = system.run(auditor(system, progress=lambda what, count: progress_seen.append((what, count))).audit())
     assert report.balances
     assert report.done == 1501
     assert 16 <= most <= 32
     assert len(system.world.effects) - before < 1501 + 30
-    assert ("results", 1000) in told
-    assert ("inbox", 1501) in told
+    assert ("results", 1000) in progress_seen
+    assert ("inbox", 1501) in progress_seen

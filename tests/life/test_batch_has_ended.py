@@ -1,4 +1,4 @@
-"""A segment whose run is over, or whose batch is ending, starts no generation: each line is paid for once."""
+"""A segment whose run is over, or whose batch is ending, starts no generation: no line is paid twice."""
 
 import json
 
@@ -17,7 +17,7 @@ OPEN = "ledger/open/"
 
 
 def lines(count: int) -> str:
-    """A batch of so many lines."""
+    """A batch of `count` lines."""
     bodies = ({"model": "model-1", "input": f"line {number}"} for number in range(count))
     return "".join(
         json.dumps({"custom_id": f"id-{number}", "method": "POST", "url": "/v1/responses", "body": body}) + "\n"
@@ -26,7 +26,7 @@ def lines(count: int) -> str:
 
 
 def begun(system: System) -> None:
-    """A batch of two segments: the first one's lines end at once, the second one's take an hour."""
+    """Start a batch of two segments: the first one's lines end at once, the second one's take an hour."""
     system.generator.plan(Plan(runs_s=1.0), times=10)
     system.generator.default = Plan(runs_s=3600.0)
     system.upload(KEY, lines(15))
@@ -34,20 +34,20 @@ def begun(system: System) -> None:
 
 
 def opened(system: System, key: str) -> OpenRecord:
-    """An open record as it is."""
+    """Read an open record."""
     return msgspec.json.decode(system.bucket.objects[key].body, type=OpenRecord)
 
 
 @pytest.fixture
 def system(monkeypatch: pytest.MonkeyPatch) -> System:
-    """Segments of ten lines, created four at a time."""
+    """A system whose segments have ten lines and create four at a time."""
     monkeypatch.setattr("backburner.batch.segmenter.SEGMENT_LINES", 10)
     monkeypatch.setattr(create_lines, "BLOCK", 4)
     return System()
 
 
-def test_a_segment_that_is_over_starts_nothing_when_it_is_claimed_once_more(system: System) -> None:
-    """By a process that looked before the segment ended, and claims it after its record is gone."""
+def test_a_segment_that_is_over_starts_nothing_when_it_is_claimed_again(system: System) -> None:
+    """A process that looked before the segment ended claims it after its record is gone, and creates nothing."""
     claims: dict[str, bytes] = {}
 
     async def hook(effect: Effect, moment: Moment) -> None:
@@ -75,8 +75,8 @@ def test_a_segment_that_is_over_starts_nothing_when_it_is_claimed_once_more(syst
     assert system.problems() == []
 
 
-def test_no_line_is_begun_once_its_batch_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where the segment itself has not been told yet."""
+def test_no_line_is_started_once_its_batch_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That holds even before the segment's own message about the cancellation has arrived."""
     monkeypatch.setattr("backburner.batch.segmenter.SEGMENT_LINES", 10)
     system = System({"BACKBURNER_MAX_IN_FLIGHT": "4"})
     system.generator.default = Plan(runs_s=20.0)
@@ -86,8 +86,8 @@ def test_no_line_is_begun_once_its_batch_is_cancelled(monkeypatch: pytest.Monkey
     assert len(system.generator.requests) == 4
     system.run(system.parts().canceller.cancel(system.job(KEY), 1))
     ticket = opened(system, f"{OPEN}{system.job(KEY)}.1.json").ticket
-    (told,) = [one for one in system.pending.messages if json.loads(one.body)["ticket"] == ticket]
-    system.pending.messages.remove(told)
+    (own_message,) = [one for one in system.pending.messages if json.loads(one.body)["ticket"] == ticket]
+    system.pending.messages.remove(own_message)
     system.world.later(60)
     system.run(system.tick())
     assert len(system.generator.requests) == 4

@@ -1,4 +1,4 @@
-"""The pace of a long batch: few calls of the store for each line, and its segments create and look by turns."""
+"""The pace of a long batch: few store calls per line, and segments that alternate between creates and looks."""
 
 import asyncio
 import json
@@ -13,11 +13,11 @@ KEY = "inbox/batch.jsonl"
 RECORD = "results/batch.jsonl.run.json"
 FAST = {"BACKBURNER_SUBMITS_PER_MINUTE": "100000", "BACKBURNER_POLLS_PER_SECOND": "200"}
 MAX_CALLS = 0.15
-"""How many calls of the store each line of a long batch may take."""
+"""The most store calls that each line of a long batch may take."""
 
 
 def lines(count: int) -> str:
-    """A batch of so many lines."""
+    """A batch of `count` lines."""
     bodies = ({"model": "model-1", "input": f"line {number}"} for number in range(count))
     return "".join(
         json.dumps({"custom_id": f"id-{number}", "method": "POST", "url": "/v1/responses", "body": body}) + "\n"
@@ -26,7 +26,7 @@ def lines(count: int) -> str:
 
 
 def ran(system: System, count: int, *, create_s: float = 0.0, delete_s: float = 0.0) -> list[tuple[str, float]]:
-    """Run a batch to its end; every call of the provider by its name, and when it was made."""
+    """Run a batch to its end, and return when each call of the provider was made, by name."""
     calls: list[tuple[str, float]] = []
 
     async def hook(effect: Effect, moment: Moment) -> None:
@@ -43,7 +43,7 @@ def ran(system: System, count: int, *, create_s: float = 0.0, delete_s: float = 
 
 
 def calls_of_the_store(count: int) -> int:
-    """All calls of the store, by both functions, from the upload of a batch to its end."""
+    """Every store call that both functions make from the upload of a batch to its end."""
     system = System(FAST)
     system.generator.default = Plan(runs_s=1.0)
     ran(system, count)
@@ -51,12 +51,12 @@ def calls_of_the_store(count: int) -> int:
 
 
 def test_a_line_costs_few_calls_of_the_store() -> None:
-    """Every further line, with everything that its segment, its batch and the tick do meanwhile."""
+    """Counted per additional line, including everything that its segment, its batch and the tick do meanwhile."""
     assert (calls_of_the_store(2500) - calls_of_the_store(500)) / 2000 <= MAX_CALLS
 
 
 def test_lines_are_looked_at_while_others_are_created() -> None:
-    """A segment does not create all of its lines before it looks at the first: what has ended makes room for more."""
+    """A segment looks before all of its lines are created, because what has ended makes room for more."""
     system = System(FAST)
     system.generator.default = Plan(runs_s=1.0)
     calls = ran(system, 3000, create_s=1.0)
@@ -66,7 +66,7 @@ def test_lines_are_looked_at_while_others_are_created() -> None:
 
 
 def test_durations_learnt_from_lines_save_looks() -> None:
-    """Once it is known how long generations take, a line is looked at later for the first time."""
+    """Once the usual duration of generations is known, the first look at a line comes later."""
     system = System()
     system.generator.default = Plan(runs_s=60.0)
     calls = ran(system, 100)
@@ -78,7 +78,7 @@ def test_durations_learnt_from_lines_save_looks() -> None:
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> System:
-    """A tenth of everything: segments, blocks, slots and looks a second."""
+    """Everything at a tenth of its size: segments, blocks, slots and looks per second."""
     monkeypatch.setattr("backburner.batch.segmenter.SEGMENT_LINES", 100)
     monkeypatch.setattr(create_lines, "BLOCK", 8)
     monkeypatch.setattr(create_lines, "_AT_A_TIME", 25)
@@ -87,7 +87,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> System:
 
 
 def test_looks_go_on_without_a_gap(small: System) -> None:
-    """While lines are created, recorded and deleted, by several segments: only the pace of looks limits a batch."""
+    """While several segments create, record and delete lines, only the pace of looks limits the batch."""
     small.generator.default = Plan(runs_s=1.3)
     calls = ran(small, 500, create_s=0.15, delete_s=0.3)
     looks = [at for name, at in calls if name == "retrieve"]
@@ -95,15 +95,15 @@ def test_looks_go_on_without_a_gap(small: System) -> None:
 
 
 def test_copies_are_deleted_while_more_lines_are_created(small: System) -> None:
-    """A provider that is slow to delete holds up nothing."""
+    """A provider that is slow to delete delays nothing else."""
     calls = ran(small, 150, delete_s=10.0)
     first = next(at for name, at in calls if name == "delete")
     assert any(name == "create" and first < at < first + 10 for name, at in calls)
     assert sum(name == "delete" for name, _ in calls) == 150
 
 
-def test_a_visit_that_lasts_longer_than_the_lease_is_not_taken_for_dead(small: System) -> None:
-    """Its guard is renewed before it shows: otherwise the lines being created would count as suspected orphans."""
+def test_a_visit_longer_than_the_lease_is_not_taken_over(small: System) -> None:
+    """Its guard is renewed in time; otherwise the lines being created would count as suspected orphans."""
     system = System(small.environment | {"BACKBURNER_LEASE_S": "15"})
     ran(system, 100, create_s=2.5)
     assert system.run_record(KEY)["suspected_orphans"] == 0

@@ -1,4 +1,4 @@
-"""Visits to segments that last for a while: what has been created is recorded soon, and nothing holds up a tick."""
+"""Long visits to segments: what they create is recorded soon, and they do not hold up the tick."""
 
 import asyncio
 import dataclasses
@@ -23,7 +23,7 @@ FAST = {"BACKBURNER_SUBMITS_PER_MINUTE": "100000", "BACKBURNER_POLLS_PER_SECOND"
 
 
 def _lines(count: int) -> str:
-    """A batch of so many lines."""
+    """A batch of `count` lines."""
     bodies = ({"model": "model-1", "input": f"line {number}"} for number in range(count))
     return "".join(
         json.dumps({"custom_id": f"id-{number}", "method": "POST", "url": "/v1/responses", "body": body}) + "\n"
@@ -32,7 +32,7 @@ def _lines(count: int) -> str:
 
 
 def _small(monkeypatch: pytest.MonkeyPatch, **more: str) -> System:
-    """A system with small segments and blocks, so that few lines make many visits."""
+    """A system with small segments and blocks, so that few lines take many visits."""
     monkeypatch.setattr("backburner.batch.segmenter.SEGMENT_LINES", 100)
     monkeypatch.setattr(create_lines, "BLOCK", 8)
     monkeypatch.setattr(create_lines, "_AT_A_TIME", 25)
@@ -41,7 +41,7 @@ def _small(monkeypatch: pytest.MonkeyPatch, **more: str) -> System:
 
 
 def _named(system: System) -> set[str]:
-    """The response ids that the records of segments name."""
+    """The response ids in the records of segments."""
     found = set[str]()
     for key in system.bucket.keys("ledger/open/"):
         segment = system.bucket.json(key).get("segment") or {}
@@ -50,7 +50,7 @@ def _named(system: System) -> set[str]:
 
 
 def _slow_deletes(seconds: float) -> Hook:
-    """Each delete takes so long."""
+    """Make each delete take `seconds`."""
 
     async def hook(effect: Effect, moment: Moment) -> None:
         await asyncio.sleep(seconds if effect.name == "generator.delete" and moment == "before" else 0)
@@ -59,7 +59,7 @@ def _slow_deletes(seconds: float) -> Hook:
 
 
 class _Watch:
-    """How long each started generation was known to no record."""
+    """Measures for how long a started generation was in no record."""
 
     def __init__(self, system: System, create_s: float) -> None:
         self.system, self.create_s = system, create_s
@@ -83,7 +83,7 @@ class _Watch:
 
 @pytest.mark.parametrize("runs_s", [1.3, 3.0, 12.0])
 def test_ids_reach_the_record_soon(monkeypatch: pytest.MonkeyPatch, runs_s: float) -> None:
-    """However long the visit lasts."""
+    """However long the visit lasts, a new id is recorded within a second."""
     system = _small(monkeypatch)
     system.generator.default = Plan(runs_s=runs_s)
     watch = _Watch(system, 0.15)
@@ -93,7 +93,7 @@ def test_ids_reach_the_record_soon(monkeypatch: pytest.MonkeyPatch, runs_s: floa
 
 
 def test_a_process_that_dies_between_its_rounds_pays_nothing_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All creates have been answered two seconds before."""
+    """It dies about two seconds after the last create was answered, and their ids are recorded by then."""
     system = _small(monkeypatch)
     system.generator.default = Plan(runs_s=30)
     last = 0.0
@@ -116,7 +116,7 @@ def test_a_process_that_dies_between_its_rounds_pays_nothing_twice(monkeypatch: 
 
 
 def test_a_read_that_fails_between_two_rounds_pays_nothing_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The store fails for once, long after the creates were answered."""
+    """The store fails once, long after the creates were answered."""
     system = _small(monkeypatch, BACKBURNER_MAX_IN_FLIGHT="20")
     system.generator.default = Plan(runs_s=1.0)
     failed: list[float] = []
@@ -135,7 +135,7 @@ def test_a_read_that_fails_between_two_rounds_pays_nothing_twice(monkeypatch: py
 
 
 def test_a_tick_is_not_held_up_by_deletes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each takes ten seconds."""
+    """Each delete takes ten seconds, and the tick still ends in time."""
     system = _small(monkeypatch, BACKBURNER_POLLS_PER_SECOND="100")
     system.generator.default = Plan(runs_s=1.0)
 
@@ -154,7 +154,7 @@ def test_a_tick_is_not_held_up_by_deletes(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_an_absent_line_is_looked_at_although_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Twice a minute, as DESIGN says."""
+    """An absent line is polled twice a minute, as DESIGN.md requires."""
     system = _small(monkeypatch, BACKBURNER_MAX_IN_FLIGHT="10")
     system.generator.default = Plan(runs_s=8.0)
     system.generator.plan(Plan(forgets=True), document="line 3")
@@ -177,7 +177,7 @@ def test_an_absent_line_is_looked_at_although_others_go_on(monkeypatch: pytest.M
 
 
 def test_no_line_is_looked_at_twice_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each poll of a line is at least a second after its last."""
+    """Two polls of a line are at least a second apart."""
     system = _small(monkeypatch, BACKBURNER_POLLS_PER_SECOND="200")
     system.generator.default = Plan(runs_s=9.7)
     looks: dict[str, list[float]] = {}
@@ -196,8 +196,8 @@ def test_no_line_is_looked_at_twice_at_the_same_time(monkeypatch: pytest.MonkeyP
     assert not twice
 
 
-def test_a_replaced_batch_leaves_no_generation_that_nobody_knows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The batch is replaced between two rounds of a visit: what it has started is cancelled, as its end demands."""
+def test_a_replaced_batch_leaves_no_unknown_generation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If a batch is replaced between two rounds of a visit, the generations that the visit started are cancelled."""
     system = _small(monkeypatch, BACKBURNER_MAX_IN_FLIGHT="20")
     system.generator.default = Plan(runs_s=1.0)
     for number in range(16, 20):
@@ -221,7 +221,7 @@ def test_a_replaced_batch_leaves_no_generation_that_nobody_knows(monkeypatch: py
 
 
 def test_written_lines_no_longer_count_as_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before a block is created, all finished lines are written."""
+    """All finished lines are written before a block is created."""
     system = _small(monkeypatch, BACKBURNER_MAX_IN_FLIGHT="20")
     system.generator.default = Plan(runs_s=1.0)
     core = system.parts()
@@ -239,8 +239,8 @@ def test_written_lines_no_longer_count_as_memory(monkeypatch: pytest.MonkeyPatch
     assert max(counted) == 0
 
 
-def test_a_line_that_is_being_cancelled_is_not_asked_for_all_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its deadline is over, and the provider goes on with it."""
+def test_a_line_that_is_being_cancelled_is_not_polled_all_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its deadline has passed and the provider keeps it running: the requests to cancel it are spaced out."""
     system = _small(monkeypatch, BACKBURNER_MAX_IN_FLIGHT="10", BACKBURNER_DEADLINE_S="30")
     running = tuple(Generation(id=f"resp_{n}", status="in_progress") for n in (4,) * 2000)
     system.generator.default = Plan(runs_s=2.0)
@@ -263,7 +263,7 @@ def test_a_line_that_is_being_cancelled_is_not_asked_for_all_the_time(monkeypatc
 
 
 def test_slow_deletes_do_not_cut_a_tick_short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in a function, which stops its tick at its own time-out."""
+    """A function stops its tick at its own time-out, and deletes do not bring that about."""
     system = _small(monkeypatch, BACKBURNER_POLLS_PER_SECOND="100")
     system.generator.default = Plan(runs_s=1.0)
 
@@ -286,8 +286,8 @@ def test_slow_deletes_do_not_cut_a_tick_short(monkeypatch: pytest.MonkeyPatch) -
     assert not any(report.is_cut_short for report in reports)
 
 
-def test_a_cancelled_batch_begins_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nor does it leave a generation that no record knows."""
+def test_a_cancelled_batch_starts_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cancelled batch leaves no generation that is missing from the records either."""
     system = _small(monkeypatch, BACKBURNER_MAX_IN_FLIGHT="50")
     system.generator.default = Plan(runs_s=1.3)
     cancelled: list[float] = []
@@ -316,7 +316,7 @@ def test_a_cancelled_batch_begins_nothing_more(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_process_that_dies_while_it_waits_for_slots_pays_nothing_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One segment polls for a while; the other has the turn and waits for slots, seconds after its creates."""
+    """One segment keeps polling; the other has its turn and waits for slots, seconds after its creates."""
     system = _small(monkeypatch, BACKBURNER_MAX_IN_FLIGHT="60", BACKBURNER_POLLS_PER_SECOND="4")
     system.generator.default = Plan(runs_s=1.3)
     at: dict[str, float] = {}
@@ -339,8 +339,8 @@ def test_a_process_that_dies_while_it_waits_for_slots_pays_nothing_twice(monkeyp
     assert len(system.generator.requests) == 300
 
 
-def test_a_cut_off_ends_deletes_too_where_the_record_was_taken() -> None:
-    """The cut comes while the generations of a segment that others own are being cancelled."""
+def test_a_cut_off_also_ends_deletes_after_the_record_has_another_owner() -> None:
+    """The cut-off comes while the segment, which has another owner by now, cancels what it had started."""
     system = System(FAST)
     system.upload(KEY, _lines(3))
     system.run(system.submit(KEY))
@@ -376,8 +376,8 @@ def test_a_cut_off_ends_deletes_too_where_the_record_was_taken() -> None:
 
 
 @pytest.mark.parametrize("runs_s", [1.3, 5.0])
-def test_a_crash_loses_the_ids_of_one_block_at_most(monkeypatch: pytest.MonkeyPatch, runs_s: float) -> None:
-    """docs/batches.md: "A crash leaves at most 32 generations without a known id": here blocks have 8."""
+def test_a_crash_loses_at_most_the_ids_of_one_block(monkeypatch: pytest.MonkeyPatch, runs_s: float) -> None:
+    """docs/batches.md says "A crash leaves at most 32 generations without a known id"; blocks here have 8 lines."""
     system = _small(monkeypatch)
     system.generator.default = Plan(runs_s=runs_s)
     watch = _Watch(system, 0.15)

@@ -1,4 +1,4 @@
-"""Batches: one job of many lines; in order, errors apart, small state, counts that balance."""
+"""Batches: one job with many lines; results in order, errors apart, small records, and counts that match."""
 
 import json
 
@@ -34,7 +34,7 @@ def system(monkeypatch):
     return System()
 
 
-def test_lines_come_back_in_order_in_the_format_of_that_api(system):
+def test_lines_come_back_in_order_in_the_batch_output_format(system):
     system.process(KEY, jsonl(*map(line, range(35))))
     answers = read(system, RESULT)
     assert [answer["custom_id"] for answer in answers] == [f"id-{number}" for number in range(35)]
@@ -88,7 +88,7 @@ def test_a_wrong_line_fails_alone(system):
     assert len(system.generator.requests) == 2
 
 
-def test_lines_with_an_input_alone_run_under_the_recipe(system):
+def test_lines_with_only_an_input_run_under_the_recipe(system):
     system.bucket.upload("recipes/mine.md", "---\nmax_output_tokens: 77\n---\nTranslate it.")
     system.process("inbox/mine/a.jsonl", jsonl({"custom_id": "a", "input": "text"}, line(1)))
     by_recipe, given = sorted(system.generator.requests, key=lambda request: "instructions" not in request)
@@ -97,7 +97,7 @@ def test_lines_with_an_input_alone_run_under_the_recipe(system):
     assert given["background"] is True
 
 
-def test_a_jsonl_that_is_no_batch_is_a_document(system):
+def test_a_jsonl_that_is_not_a_batch_is_a_document(system):
     system.process(KEY, '{"a": 1}\n{"a": 2}\n')
     assert system.result(KEY).startswith("In short")
 
@@ -116,8 +116,8 @@ LINES = jsonl(*map(line, range(3)))
         (json.dumps(json.loads(LINES.splitlines()[0]), indent=2).encode(), "on a line of its own"),
     ],
 )
-def test_a_batch_that_is_not_written_in_lines_is_refused_with_the_remedy(system, body, remedy):
-    """It would be one document otherwise: billed, answered, and taken for done."""
+def test_a_batch_not_written_as_lines_is_rejected_with_the_remedy(system, body, remedy):
+    """It would otherwise become one document that is billed, answered and taken for done."""
     system.process(KEY, body)
     record = system.error_record(KEY)
     assert record["reason"] == "unreadable_document"
@@ -126,8 +126,8 @@ def test_a_batch_that_is_not_written_in_lines_is_refused_with_the_remedy(system,
 
 
 @pytest.mark.parametrize(("url", "why"), [("/v1/embeddings", "not generated text"), ("/v1/completions", "prompt")])
-def test_a_batch_for_an_api_that_is_not_run_has_a_reason_of_its_own(system, url, why):
-    """Every line is among the errors, with the word why it is not run."""
+def test_a_batch_for_an_unsupported_api_has_its_own_reason(system, url, why):
+    """Every line is among the errors, with the reason why that API is not run."""
     lines = [line(number) | {"url": url} for number in range(5)]
     system.process(KEY, jsonl(*lines))
     record = system.error_record(KEY)
@@ -139,7 +139,7 @@ def test_a_batch_for_an_api_that_is_not_run_has_a_reason_of_its_own(system, url,
     assert not system.generator.requests
 
 
-def test_lines_share_what_may_be_in_flight(monkeypatch):
+def test_lines_share_the_limit_of_generations_in_flight(monkeypatch):
     monkeypatch.setattr("backburner.batch.segmenter.SEGMENT_LINES", 10)
     system, seen = System({"BACKBURNER_MAX_IN_FLIGHT": "3"}), []
 
@@ -183,8 +183,8 @@ def cancel(system):
     system.settle()
 
 
-def sides(system):
-    """The names of the lines in the result, and the codes of those in the file of errors, by name."""
+def results_and_errors(system):
+    """The names of the lines in the result, and the error codes by name of those in the error file."""
     good = [each["custom_id"] for each in read(system, RESULT)] if RESULT in system.bucket.keys("") else []
     bad = read(system, ERRORS) if ERRORS in system.bucket.keys("") else []
     return good, {each["custom_id"]: each["error"]["code"] for each in bad}
@@ -194,8 +194,8 @@ def tokens_booked(system):
     return system.bucket.json("ledger/governor.json")["tokens"]
 
 
-def tokens_noted(system):
-    """What all lines of the journal say together."""
+def tokens_in_the_journal(system):
+    """The tokens of all lines of the journal."""
     lines = [
         json.loads(each)
         for key in system.bucket.keys("ledger/journal/")
@@ -205,7 +205,7 @@ def tokens_noted(system):
 
 
 def test_a_cancelled_batch_keeps_what_is_done_and_a_replay_does_the_rest(system):
-    """Each line is in one of the two files; the run is done, and says how many were cancelled."""
+    """Each line is in one of the two files; the run is done and reports how many were cancelled."""
     system.generator.plan(Plan(runs_s=1.0), times=6)
     system.generator.default = Plan(runs_s=100_000.0)
     system.upload(KEY, jsonl(*map(line, range(15))))
@@ -215,14 +215,14 @@ def test_a_cancelled_batch_keeps_what_is_done_and_a_replay_does_the_rest(system)
     cancel(system)
     record = system.run_record(KEY)
     assert (record["state"], record["lines"]) == ("done", {"total": 15, "completed": 6, "failed": 9})
-    good, bad = sides(system)
+    good, bad = results_and_errors(system)
     assert sorted(good + list(bad)) == sorted(f"id-{number}" for number in range(15))
     assert (len(good), set(bad.values())) == (6, {"cancelled"})
     assert record["resume"] is not None
     assert system.generator.open == []
     system.generator.default = Plan()
     replay(system)
-    assert sides(system) == ([f"id-{number}" for number in range(15)], {})
+    assert results_and_errors(system) == ([f"id-{number}" for number in range(15)], {})
     assert len(system.generator.requests) == 15 + 9
     assert system.problems() == []
     whole = system.run_record(KEY)
@@ -231,14 +231,14 @@ def test_a_cancelled_batch_keeps_what_is_done_and_a_replay_does_the_rest(system)
     assert (
         whole["usage"]["total_tokens"]
         == tokens_booked(system)
-        == tokens_noted(system)
+        == tokens_in_the_journal(system)
         > record["usage"]["total_tokens"]
     )
 
 
 @pytest.mark.parametrize("ticks", [0, 1])
-def test_a_batch_that_is_cancelled_before_any_line_is_done_fails_and_names_its_lines(system, ticks):
-    """Before its segments are opened, and while they run."""
+def test_a_batch_cancelled_before_any_line_is_done_fails_and_names_its_lines(system, ticks):
+    """It is cancelled before its segments are opened, or while they run."""
     system.generator.default = Plan(runs_s=100_000.0)
     system.upload(KEY, jsonl(*map(line, range(15)), "rubbish"))
     system.run(system.submit(KEY))
@@ -247,7 +247,7 @@ def test_a_batch_that_is_cancelled_before_any_line_is_done_fails_and_names_its_l
     cancel(system)
     record = system.error_record(KEY)
     assert (record["reason"], record["lines"]) == ("cancelled", {"total": 16, "completed": 0, "failed": 16})
-    _, bad = sides(system)
+    _, bad = results_and_errors(system)
     rubbish = "invalid_json_line" if ticks else "cancelled"
     assert bad == {f"id-{number}": "cancelled" for number in range(15)} | {None: rubbish}
     assert system.generator.open == []
@@ -261,19 +261,19 @@ def test_a_batch_that_is_cancelled_before_any_line_is_done_fails_and_names_its_l
     assert system.problems() == []
 
 
-def test_a_text_that_comes_after_all_is_the_lines_result(system):
-    """The provider had finished when it was told to cancel."""
+def test_a_text_that_arrives_despite_the_cancel_is_the_lines_result(system):
+    """The provider had already finished when it was asked to cancel."""
     system.generator.default = Plan(runs_s=100_000.0, cancel_completes=True)
     system.upload(KEY, jsonl(*map(line, range(15))))
     system.run(system.submit(KEY))
     system.run(system.tick())
     cancel(system)
-    assert sides(system) == ([f"id-{number}" for number in range(15)], {})
+    assert results_and_errors(system) == ([f"id-{number}" for number in range(15)], {})
     assert system.run_record(KEY)["usage"]["total_tokens"] == tokens_booked(system) > 0
 
 
 def test_a_replay_that_is_cancelled_keeps_what_earlier_runs_have_done(system):
-    """Also in a segment that it never came to; its usage is never less than what its lines used."""
+    """That includes segments the replay never reached, and its usage is never below what its lines used."""
     system.generator.plan(Plan(runs_s=1.0), times=6)
     system.generator.default = Plan(runs_s=100_000.0)
     system.upload(KEY, jsonl(*map(line, range(15))))
@@ -287,14 +287,14 @@ def test_a_replay_that_is_cancelled_keeps_what_earlier_runs_have_done(system):
     system.settle()
     record = system.run_record(KEY)
     assert (record["run"], record["lines"]) == (2, first["lines"])
-    assert record["usage"]["total_tokens"] >= first["usage"]["total_tokens"] == tokens_noted(system)
-    good, bad = sides(system)
+    assert record["usage"]["total_tokens"] >= first["usage"]["total_tokens"] == tokens_in_the_journal(system)
+    good, bad = results_and_errors(system)
     assert (len(good), set(bad.values())) == (6, {"cancelled"})
     assert system.problems() == []
 
 
 def test_lines_of_a_batch_that_was_removed_are_cancelled_without_their_names(system):
-    """Nobody can read them any more; their numbers are known."""
+    """The batch can no longer be read, so its lines are known only by number."""
     system.upload(KEY, jsonl(*map(line, range(15))))
     system.run(system.submit(KEY))
     job = system.job(KEY)
@@ -306,7 +306,7 @@ def test_lines_of_a_batch_that_was_removed_are_cancelled_without_their_names(sys
     ]
 
 
-def test_troubles_of_lines_are_judged_as_those_of_documents(system):
+def test_failures_of_lines_are_judged_like_those_of_documents(system):
     plans = {
         "line 0": Plan(create=FailedCall(status=500)),
         "line 1": Plan(create=FailedCall(status=429)),
@@ -338,14 +338,14 @@ def test_a_line_past_its_deadline_is_cancelled(system):
     assert system.generator.open == []
 
 
-def test_a_batch_in_which_nothing_succeeds_is_not_called_done(system):
+def test_a_batch_without_a_successful_line_is_not_done(system):
     system.process(KEY, jsonl(line(1) | {"url": "/v1/embeddings"}, line(2) | {"method": "GET"}))
     assert system.error_record(KEY)["lines"] == {"total": 2, "completed": 0, "failed": 2}
     assert len(read(system, ERRORS)) == 2
     assert RESULT not in system.bucket.objects
 
 
-def test_a_batch_that_is_replaced_makes_way_and_leaves_no_generation_open(system):
+def test_a_batch_that_is_replaced_is_superseded_and_leaves_no_generation_open(system):
     system.generator.default = Plan(runs_s=50.0)
     system.upload(KEY, jsonl(*map(line, range(15))))
     system.run(system.submit(KEY))
@@ -361,14 +361,14 @@ def test_a_batch_that_is_replaced_makes_way_and_leaves_no_generation_open(system
 
 
 def ticks(system, count):
-    """Ticks a minute apart."""
+    """Run ticks a minute apart."""
     for _ in range(count):
         system.run(system.parts().tick.run(5.0))
         system.world.later(60)
 
 
 def refused(system, *models):
-    """Let the provider refuse models; the others answer."""
+    """A create that the provider refuses for these models and answers for all others."""
     create = type(system.generator).create
 
     async def choosy(body, limit_s):
@@ -384,8 +384,8 @@ def creates(system, *models):
     return sum(request["model"] in models for request in system.generator.requests)
 
 
-def test_a_line_whose_own_model_is_refused_is_tried_ever_less_often_and_holds_up_no_other(system, monkeypatch):
-    """One probe a minute at most; the others are done at once, and it is too once the provider takes its model."""
+def test_a_line_whose_own_model_is_refused_is_tried_ever_less_often_and_delays_no_other(system, monkeypatch):
+    """It gets at most one probe a minute; the others are done at once, and it is too once its model is accepted."""
     monkeypatch.setattr(system.generator, "create", refused(system, "locked"))
     system.upload(KEY, jsonl(line(0, model="locked"), *map(line, range(1, 25))))
     system.run(system.submit(KEY))
@@ -402,8 +402,8 @@ def test_a_line_whose_own_model_is_refused_is_tried_ever_less_often_and_holds_up
     assert system.bucket.json("ledger/governor.json")["pauses"] == {}
 
 
-def test_many_lines_with_one_model_that_is_refused_send_one_probe_a_minute(system, monkeypatch):
-    """Not one for each line."""
+def test_many_lines_with_one_refused_model_send_one_probe_a_minute(system, monkeypatch):
+    """They share one probe instead of sending one for each line."""
     monkeypatch.setattr(system.generator, "create", refused(system, "locked"))
     system.upload(KEY, jsonl(*(line(number, model="locked") for number in range(40))))
     system.run(system.submit(KEY))
@@ -412,7 +412,7 @@ def test_many_lines_with_one_model_that_is_refused_send_one_probe_a_minute(syste
 
 
 def test_lines_with_made_up_models_neither_swell_the_governor_nor_leave_pauses(system, monkeypatch):
-    """Long names, each of them refused; the one line that names a good model is done."""
+    """All the long names are refused, and the one line with a good model is done."""
     monkeypatch.setattr("backburner.batch.segmenter.SEGMENT_LINES", 100)
     names = [f"{number:03d}".rjust(256, "m") for number in range(100)]
     monkeypatch.setattr(system.generator, "create", refused(system, *names))
@@ -431,8 +431,8 @@ def test_lines_with_made_up_models_neither_swell_the_governor_nor_leave_pauses(s
     assert system.bucket.json("ledger/governor.json")["pauses"] == {}
 
 
-def half_way(effect=None, moment="before"):
-    """A batch that is cancelled while half of it runs; `effect` counts from the cancel, and kills who does it."""
+def cancelled_half_way(effect=None, moment="before"):
+    """Cancel a batch while half of it runs; the process that reaches `effect`, counted from the cancel, dies."""
     system = System()
     system.generator.plan(Plan(runs_s=1.0), times=4)
     system.generator.default = Plan(runs_s=100_000.0)
@@ -449,17 +449,17 @@ def half_way(effect=None, moment="before"):
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_crash_at_any_effect_of_cancelling_keeps_every_line_in_one_file(monkeypatch, moment):
-    """Once the request is recorded; and usage is booked once."""
+    """A crash after the request is recorded loses no line, and usage is booked once."""
     monkeypatch.setattr("backburner.batch.segmenter.SEGMENT_LINES", 4)
-    expected, count = half_way()
-    good, bad = sides(expected)
+    expected, count = cancelled_half_way()
+    good, bad = results_and_errors(expected)
     assert (len(good), len(bad)) == (4, 4)
     assert count > 40
     for number in thinned(range(3, count, 3), one_in=8):
-        system, _ = half_way(number, moment)
+        system, _ = cancelled_half_way(number, moment)
         where = f"{moment} effect {number}"
         assert system.problems() == [], where
-        after, errors = sides(system)
+        after, errors = results_and_errors(system)
         assert sorted([*after, *errors]) == [f"id-{number}" for number in range(8)], where
         assert after == good, where
         record = system.run_record(KEY)

@@ -1,4 +1,4 @@
-"""Budgets hold: what is really asked for is reserved, and what falls free is used at once."""
+"""Budgets hold: every request is reserved at its own size, and what is released can be used at once."""
 
 import asyncio
 import dataclasses
@@ -24,20 +24,20 @@ def governor(system):
 
 
 def batch(system, *lines, name="many"):
-    """Upload a batch and submit it; lines are bodies."""
+    """Upload a batch of these bodies and submit it."""
     body = "\n".join(json.dumps({"custom_id": f"id-{number}", **line}) for number, line in enumerate(lines))
     system.upload(f"inbox/{name}.jsonl", body)
     system.run(system.submit(f"inbox/{name}.jsonl"))
 
 
 def given(cap=None, **more):
-    """A line with a body of its own."""
+    """A line with a cap of its own."""
     asked = {} if cap is None else {"max_output_tokens": cap}
     return {"method": "POST", "url": "/v1/responses", "body": {"input": "a question", **asked, **more}}
 
 
 def watch(system):
-    """The most tokens that were booked and reserved together, and the most generations open at a time."""
+    """Record the most tokens booked and reserved together, and the most generations open at once."""
     most = {"tokens": 0, "open": 0}
 
     async def hook(effect, moment):
@@ -53,7 +53,7 @@ def watch(system):
 
 
 def test_a_lines_own_cap_is_what_it_reserves():
-    """Thirty lines of 50,000 each against 200,000 a day: never more than three of them at a time."""
+    """Thirty lines with a cap of 50,000 each against 200,000 a day: at most three run at once."""
     system = System({"BACKBURNER_DAILY_TOKENS": "200000"})
     most = watch(system)
     batch(system, *[given(cap=50_000)] * 30)
@@ -64,8 +64,8 @@ def test_a_lines_own_cap_is_what_it_reserves():
     assert system.run_record("inbox/many.jsonl")["lines"]["completed"] == 30
 
 
-def test_a_line_dearer_than_a_day_fails_alone():
-    """The others run."""
+def test_a_line_over_a_days_budget_fails_alone():
+    """A line that exceeds a whole day's budget fails, and the others run."""
     system = System({"BACKBURNER_DAILY_TOKENS": "200000"})
     batch(system, given(cap=200_000), given(cap=100))
     system.settle()
@@ -74,7 +74,7 @@ def test_a_line_dearer_than_a_day_fails_alone():
 
 
 def test_instructions_are_reserved_for_every_line_that_gets_them():
-    """A long recipe over short inputs."""
+    """A long recipe over short inputs reserves its length for each line."""
     system = System({"BACKBURNER_DAILY_TOKENS": "10000000"})
     system.upload("recipes/default.md", "---\nmax_output_tokens: 10\n---\n" + "Think. " * 3000)
     most = watch(system)
@@ -85,7 +85,7 @@ def test_instructions_are_reserved_for_every_line_that_gets_them():
 
 @pytest.mark.parametrize(("model", "runs"), [("model-1", True), ("dearer", False)])
 def test_a_model_without_a_known_price_is_refused_line_by_line(model, runs):
-    """The recipe's price is that of the recipe's model."""
+    """The recipe's price applies only to the recipe's own model."""
     system = System({"BACKBURNER_DAILY_COST": "5"})
     system.upload("recipes/default.md", PRICED)
     batch(system, given(cap=10), given(cap=10, model=model))
@@ -98,8 +98,8 @@ def test_a_model_without_a_known_price_is_refused_line_by_line(model, runs):
         assert (error["code"], "BACKBURNER_DAILY_COST" in error["message"]) == ("unknown_price", True)
 
 
-def test_a_batch_without_a_price_is_refused_under_a_budget_of_money():
-    """As every other document."""
+def test_a_batch_without_a_price_is_refused_under_a_cost_budget():
+    """A batch follows the same rule as any other document."""
     system = System({"BACKBURNER_DAILY_COST": "5"})
     batch(system, given(cap=10))
     system.settle()
@@ -108,7 +108,7 @@ def test_a_batch_without_a_price_is_refused_under_a_budget_of_money():
 
 
 def test_a_doubled_cap_is_reserved_too():
-    """After an answer that was cut off, more is asked for, so more is held."""
+    """After an answer that was cut off, the request is larger and so is its reservation."""
     system = System({"BACKBURNER_DAILY_TOKENS": "100000"})
     system.upload("recipes/default.md", "---\nmax_output_tokens: 1000\n---\nDo it.")
     cut = Generation(id="", status="incomplete", incomplete_reason="max_output_tokens", usage=Usage(output_tokens=1000))
@@ -126,8 +126,8 @@ def test_a_doubled_cap_is_reserved_too():
     assert second["tokens"] - first["tokens"] == 1000
 
 
-def test_denied_jobs_start_as_soon_as_reservations_fall_free():
-    """Ten documents, of which the worst case of two fits a day, and that use next to nothing: done within minutes."""
+def test_denied_jobs_start_as_soon_as_reservations_are_released():
+    """A day's budget takes two of ten documents at their worst case, but they use little: all are done in minutes."""
     system = System({"BACKBURNER_DAILY_TOKENS": "9000"})
     system.generator.default = Plan(runs_s=5)
     keys = [f"inbox/{number}.txt" for number in range(10)]
@@ -140,8 +140,8 @@ def test_denied_jobs_start_as_soon_as_reservations_fall_free():
     assert system.world.seconds - began < 600
 
 
-def test_a_spent_budget_waits_for_tomorrow_or_a_higher_one():
-    """What nothing can give back is asked for once an hour."""
+def test_a_job_without_budget_waits_for_tomorrow_or_a_higher_budget():
+    """If nothing will be released, the job asks only once an hour."""
     system = System({"BACKBURNER_DAILY_TOKENS": "5000"})
     state = {"day": f"{START:%Y-%m-%d}", "tokens": 4000}
     system.bucket.upload("ledger/governor.json", json.dumps(state))
@@ -165,8 +165,8 @@ def test_a_spent_budget_waits_for_tomorrow_or_a_higher_one():
     ("held", "limit", "most"),
     [(0, None, 100), (0, 9000, 100), (1, 9000, 1), (2, 9000, 0), (2, 100_000, 20), (0, 0, 0)],
 )
-def test_a_tick_takes_no_more_from_the_backlog_than_the_budget_lets_start(held, limit, most):
-    """Else every job that waits would be looked at in every tick."""
+def test_a_tick_takes_no_more_from_the_backlog_than_the_budget_can_start(held, limit, most):
+    """Otherwise every tick would look at every waiting job."""
     counters, limits = Counters(), Limits(max_in_flight=100, submits_per_minute=1000, daily_tokens=limit)
     for number in range(held):
         wanted = Reservation(model="m", tokens=4500, holder=str(number))
@@ -174,8 +174,8 @@ def test_a_tick_takes_no_more_from_the_backlog_than_the_budget_lets_start(held, 
     assert room(counters, limits, START) == most - (held if limit is None else 0)
 
 
-def test_a_lost_swap_is_called_so_and_a_full_house_capacity():
-    """The reason to wait is the true one."""
+def test_a_waiting_job_names_the_true_reason():
+    """`waiting_for` is `contention` after a lost swap and `capacity` if all slots are taken."""
     system = System({"BACKBURNER_MAX_IN_FLIGHT": "1"})
     lost = 0
 

@@ -1,4 +1,4 @@
-"""How many calls of the object store a document costs in the ordinary case: growing fails here, and names the call."""
+"""How many object store calls a document takes in the ordinary case; a test fails and names any call that is added."""
 
 import asyncio
 from collections import Counter
@@ -19,7 +19,7 @@ SUBMIT = Counter(
     {
         "get inbox": 1,
         "get recipes": 1,
-        "get results": 1,  # the run record: after the claim
+        "get results": 1,  # the run record, after the claim
         "get failed": 1,
         "head ledger/superseded": 1,
         "put ledger/open": 2,  # the claim, and the id
@@ -39,7 +39,7 @@ CHECK = Counter(
 
 
 def calls(effects: list[Effect]) -> Counter[str]:
-    """Calls of the store by what they do to which folder, those of the governor and the journal apart."""
+    """Count store calls by verb and folder, without those of the governor and the journal."""
     named = Counter[str]()
     for effect in effects:
         port, _, verb = effect.name.partition(".")
@@ -50,12 +50,12 @@ def calls(effects: list[Effect]) -> Counter[str]:
 
 
 def calls_of_the_governor(effects: list[Effect]) -> int:
-    """Calls that read or write the counters."""
+    """Count the calls that read or write the counters."""
     return sum(effect.name.startswith("bucket.") and effect.key == GOVERNOR for effect in effects)
 
 
 def submitted() -> list[Effect]:
-    """The effects of one upload event where another document was processed before."""
+    """The effects of one upload event in a process that has already handled another document."""
     system = System()
     system.upload("recipes/default.md", "Do it.")
     submitter = system.parts().submitter
@@ -68,7 +68,7 @@ def submitted() -> list[Effect]:
 
 
 def test_a_submit_makes_these_calls_and_no_others() -> None:
-    """Nine with that of the governor, which a warm process need not read where nobody else writes it."""
+    """There are nine, one of them to the governor, which a warm process need not read if nobody else writes it."""
     effects = submitted()
     assert calls(effects) == SUBMIT
     assert calls_of_the_governor(effects) <= GOVERNOR_OF_SUBMIT
@@ -77,9 +77,9 @@ def test_a_submit_makes_these_calls_and_no_others() -> None:
 
 @pytest.mark.parametrize("documents", [20, MAX_NOTED + 16])
 def test_a_finished_check_makes_seven_calls(documents: int) -> None:
-    """However many end in one tick: seven calls each, and the recipe once for all of them.
+    """However many runs end in one tick, each takes seven calls, and the recipe is read once for all.
 
-    Not one more where most of them are counted in sums: what a step has read of a run, its settlement uses.
+    That also holds when most runs are only counted in the totals: settling uses what the step has already read.
     """
     system = System()
     system.process(WARM, "an earlier document")  # and the sweep of that hour is done
@@ -99,7 +99,7 @@ def test_a_finished_check_makes_seven_calls(documents: int) -> None:
 
 
 def test_a_check_reads_its_record_once_beside_other_checkers() -> None:
-    """Three ticks at once over the same queues, with more runs than are named: seven calls for each document."""
+    """Three ticks at once over the same queues, with more runs than the governor names, take seven calls a document."""
     documents = MAX_NOTED + 36
     system = System()
     system.process(WARM, "an earlier document")
@@ -122,7 +122,7 @@ def test_a_check_reads_its_record_once_beside_other_checkers() -> None:
 
 
 def test_a_look_at_a_generation_that_still_runs_makes_no_call() -> None:
-    """The first look by a message reads its record; every one that follows costs the provider's call alone."""
+    """The first look by a message reads the record; every later one makes only the call to the provider."""
     system = System()
     system.process(WARM, "an earlier document")
     system.generator.default = Plan(runs_s=3000)
@@ -139,7 +139,7 @@ def test_a_look_at_a_generation_that_still_runs_makes_no_call() -> None:
 
 
 def test_the_output_location_is_read_at_the_end_only_if_a_put_is_refused() -> None:
-    """A text that somebody else has put there meanwhile: the put is refused, and the commit looks and continues."""
+    """Somebody else has put a text there: the put is refused, so the commit reads the location and continues."""
     system = System()
     system.upload(KEY, "text")
     system.world.later(1)
@@ -152,7 +152,7 @@ def test_the_output_location_is_read_at_the_end_only_if_a_put_is_refused() -> No
 
 @pytest.mark.parametrize("wait_s", [0.0, 2.0])
 def test_a_result_removes_what_failed_while_its_document_was_another(wait_s: float) -> None:
-    """Version 2 comes, fails, and version 1 is put back: its run looks before it commits, though no put is refused."""
+    """Version 2 fails before version 1 is put back: version 1's run looks before it commits without a refused put."""
     system = System()
     system.upload(KEY, "version 1")
     system.world.later(wait_s)
@@ -170,7 +170,7 @@ def test_a_result_removes_what_failed_while_its_document_was_another(wait_s: flo
 
 
 def test_a_run_whose_recipe_another_job_has_replaced_is_superseded() -> None:
-    """The recipe changes under a run and the document is replayed with it: the older recipe's text is set aside."""
+    """The recipe changes during a run and the document is replayed: the text made with the old recipe is set aside."""
     system = System()
     system.upload("recipes/default.md", "Do it.")
     system.upload(KEY, "text")
@@ -185,8 +185,8 @@ def test_a_run_whose_recipe_another_job_has_replaced_is_superseded() -> None:
     assert system.run_record(KEY)["job_id"] == system.job(KEY)
 
 
-def test_a_document_that_took_long_to_read_is_looked_at_again_before_its_generation() -> None:
-    """It was replaced in the meantime: nothing is created for what is not there any more."""
+def test_a_document_that_took_long_to_read_is_checked_again_before_its_generation() -> None:
+    """The document was replaced during the long read, so nothing is created for the old version."""
     system = System()
     system.upload(KEY, "version 1")
 

@@ -1,4 +1,4 @@
-"""Batches of chat completions on fakes: every kind of line in one file, and a death at any effect on the way."""
+"""Batches of chat completions on fakes: every kind of line in one file, and a death at any effect."""
 
 import json
 
@@ -80,7 +80,7 @@ def _small(monkeypatch):
 
 
 def new_system():
-    """A provider that calls a tool, refuses, filters and rejects, each where it is asked to."""
+    """A provider that calls a tool, refuses, filters or rejects if the line asks for it."""
     system, for_good = System({"BACKBURNER_LINE_PARAMETERS": "tools, tool_choice"}), 9
     plans = {
         "json": Plan(text='{"a": 1}'),
@@ -101,12 +101,12 @@ def read(system, key):
 
 
 def completion_of(line):
-    """The body of a line, once the client's types have judged it."""
+    """The body of a line, validated by the client's own types."""
     return ChatCompletion.model_validate(line["response"]["body"], strict=True)
 
 
 def check(system):
-    """Each line in one of the two files, in order; chat lines with a chat completion, the others with a response."""
+    """Each line is in one of the two files, in order: chat lines as a chat completion, the others as a response."""
     good, bad = read(system, RESULT), read(system, ERRORS)
     assert list(good) == GOOD
     assert {name: line["error"]["code"] for name, line in bad.items()} == BAD
@@ -125,7 +125,7 @@ def check(system):
 
 
 def test_every_kind_of_line_in_one_file():
-    """Answers, calls, refusals and filters in the shape of that API; what cannot run is named."""
+    """Answers, tool calls, refusals and filtered answers come back in the chat format; what cannot run is named."""
     system = new_system()
     system.process(KEY, "".join(json.dumps(line) + "\n" for line in LINES))
     check(system)
@@ -148,7 +148,7 @@ def test_every_kind_of_line_in_one_file():
 
 
 def test_tools_are_the_operators_to_allow():
-    """As in any other line."""
+    """Tools need the operator's permission, as in any other line."""
     system = System()
     system.process(KEY, "".join(json.dumps(line) + "\n" for line in LINES[:4]))
     (error,) = read(system, ERRORS).values()
@@ -164,7 +164,7 @@ BLIND = FailedCall(status=400, message="This model does not support image input.
 
 @pytest.mark.parametrize("is_known", [True, False])
 def test_a_picture_for_a_model_that_does_not_see_is_an_error_of_its_line(is_known):
-    """Known from the settings, so that nothing is sent, or told by the provider; with the remedy. The others run."""
+    """The error gives the remedy, whether the setting or the provider says that the model sees nothing; others run."""
     system = System({"BACKBURNER_VISION_MODELS": "-model-blind"} if is_known else {})
     picture = user(PICTURE)
     shown = [{"role": "user", "content": [{"type": "input_image", "image_url": PICTURE[1]["image_url"]["url"]}]}]
@@ -189,8 +189,8 @@ def test_a_picture_for_a_model_that_does_not_see_is_an_error_of_its_line(is_know
     assert system.problems() == []
 
 
-def test_an_answer_of_nothing_but_the_providers_own_tools_is_none():
-    """A chat completion has no place for them, so it would be called done with nothing in it."""
+def test_an_answer_with_only_the_providers_own_tools_is_empty():
+    """A chat completion cannot hold them, so the line would be called done with nothing in it."""
     system = System()
     system.generator.default = Plan(text="", items=({"type": "web_search_call", "id": "ws_1"},))
     system.process(KEY, json.dumps(chat("plain")) + "\n")
@@ -205,10 +205,10 @@ def test_an_answer_of_nothing_but_the_providers_own_tools_is_none():
         {"status": "completed", "usage": Usage(input_tokens=9, output_tokens=100, total_tokens=109)},
     ],
 )
-def test_a_chat_lines_own_bound_is_never_raised(bound, ending):
-    """It is hard in that API: paid once; the error line has what came in the shape of that API.
+def test_a_chat_lines_own_cap_is_never_raised(bound, ending):
+    """That API's cap is hard: the line is paid once, and its error has the partial answer in chat format.
 
-    A line for the Responses API in the same file is asked for once more, with its bound doubled, as documents are.
+    A Responses API line in the same file is retried with its cap doubled, as documents are.
     """
     system = System()
     system.generator.plan(Plan(ending=Generation(id="", text="Hal", **ending)), document="plain", times=9)
@@ -242,13 +242,13 @@ def lived(effect=None, moment="before"):
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_death_on_the_way_changes_no_line(moment):
-    """Which lines asked for chat completions is never forgotten; what may have been paid twice is counted."""
+    """A chat line stays a chat line, and what may have been paid twice is counted."""
     whole, count = lived()
     check(whole)
     assert count > 100
     for number in thinned(range(1, count), one_in=40):
         system, _ = lived(number, moment)
-        if not system.bucket.keys("results/"):  # its upload event died with the process: it comes once more
+        if not system.bucket.keys("results/"):  # its upload event died with the process: it is delivered again
             system.run(system.submit(KEY))
             system.settle()
         check(system)

@@ -1,7 +1,7 @@
 """A run that is claimed again after it was over: clearing up that record books nothing and leaks nothing.
 
-An event comes twice. The second submit waits before its claim until the first one's run is over, and claims it
-once more after its record is gone.
+An event is delivered twice. The second submit does not claim until the first one's run is over and its record gone,
+and then claims the run a second time.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ OPEN = "ledger/open/"
 
 
 async def _late(system: System, dies: asyncio.Event) -> None:
-    """A submit that waits before its claim until the run is over, and then continues."""
+    """Run a submit that holds back its claim until the run is over."""
     run_is_over = asyncio.Event()
     claimed = asyncio.Event()
 
@@ -47,8 +47,8 @@ async def _late(system: System, dies: asyncio.Event) -> None:
 @pytest.mark.parametrize("dies", [False, True])
 @pytest.mark.parametrize("max_noted", [MAX_NOTED, 0])
 @pytest.mark.parametrize("others", [0, 3])
-def test_its_end_is_booked_once(max_noted: int, others: int, *, dies: bool) -> None:
-    """Also where its claimant dies, and the guard takes it over; and where other jobs have the counters tidied."""
+def test_the_run_is_booked_once(max_noted: int, others: int, *, dies: bool) -> None:
+    """It is also booked once if the late claimant dies and the guard takes over, or if other jobs tidy the counters."""
     system = System(max_noted=max_noted)
     system.upload(KEY, "text")
     system.world.later(1)

@@ -1,4 +1,4 @@
-"""Classic mistakes of such systems, each with the story that shows it; `scripts/plant_bugs.py` plants them."""
+"""Classic mistakes of systems like this, each with a story that exposes it; `scripts/plant_bugs.py` plants them."""
 
 import asyncio
 
@@ -15,7 +15,7 @@ DAY_S = 86_400.0
 
 @pytest.mark.parametrize("skew_s", [3 * DAY_S, -3 * DAY_S])
 def test_a_tick_with_a_wrong_clock_fails_nothing(skew_s):
-    """A deadline is counted from the store's times: a machine three days off cancels nobody's generation."""
+    """Deadlines follow the store's clock: a machine whose clock is three days off cancels no generation."""
     system = System()
     system.generator.default = Plan(runs_s=300.0)
     system.upload(KEY, "text")
@@ -29,7 +29,7 @@ def test_a_tick_with_a_wrong_clock_fails_nothing(skew_s):
 
 
 def test_a_deadline_is_kept_by_a_machine_whose_clock_has_stopped():
-    """The other way round: what is over its deadline by the store's clock ends, whatever the machine believes."""
+    """A generation past its deadline by the store's clock ends, whatever the machine's clock says."""
     system = System({"BACKBURNER_DEADLINE_S": "600"})
     system.generator.default = Plan(runs_s=1e9)
     system.upload(KEY, "text")
@@ -42,7 +42,7 @@ def test_a_deadline_is_kept_by_a_machine_whose_clock_has_stopped():
 
 @pytest.mark.parametrize("reason", ["max_output_tokens", "content_filter", "", "something new"])
 def test_half_a_text_is_never_a_result(reason):
-    """Nothing is called done that is not: the text is kept in the error record, and the tokens are counted."""
+    """The partial text is kept in the error record, and the tokens are counted."""
     system = System()
     cut = Generation(
         id="",
@@ -59,7 +59,7 @@ def test_half_a_text_is_never_a_result(reason):
 
 
 def test_a_repeated_request_that_meets_its_own_write_costs_nothing():
-    """Every put of an open record goes through, is repeated by the network, and met by a 412: nothing is lost by it."""
+    """Every put of an open record succeeds, is repeated by the network and gets a 412, and nothing is lost."""
     system = System()
 
     async def hook(effect, moment):
@@ -75,8 +75,8 @@ def test_a_repeated_request_that_meets_its_own_write_costs_nothing():
     assert system.problems() == []
 
 
-def test_the_text_of_a_document_that_was_replaced_is_no_result():
-    """The new version's event is still on its way: the old one's text is set aside, not written as the result."""
+def test_the_text_of_a_document_that_was_replaced_is_not_a_result():
+    """The new version's event has not arrived yet, and the old version's text is set aside instead of written."""
     system = System()
     system.upload(KEY, "the old text")
     system.run(system.submit(KEY))

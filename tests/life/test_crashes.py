@@ -1,4 +1,4 @@
-"""A process dies at any effect of submit or of a tick, before or after it: the document still comes to its end."""
+"""A process dies before or after any effect of submit or of a tick, and the document still reaches its end."""
 
 import json
 import re
@@ -88,11 +88,11 @@ SCENARIOS: dict[str, Callable[[System], None]] = {
 
 _IDS = re.compile(r"(resp|batch_req)_[0-9a-f]+")
 AT_ONCE = {"in parts": 3, "in parts, one of which fails": 2, "called too long": 2, "shown in parts": 2, "a batch": 4}
-"""Where more than one create is under way at a time. Their lives are long: every fifth effect is enough."""
+"""Scenarios with several creates under way at a time. Their lives are long, so every fifth effect is enough."""
 
 
 def _life(system: System, deliveries: int = 2) -> None:
-    """An event for each document, delivered again as a trigger does after a crash; then ticks to the end."""
+    """Deliver an event for each document, again after a crash as a trigger does, then run ticks to the end."""
     for key in system.bucket.keys("inbox/") * deliveries:
         system.run(system.submit(key))
     system.settle()
@@ -100,7 +100,7 @@ def _life(system: System, deliveries: int = 2) -> None:
 
 
 def _effects_of(scenario: Callable[[System], None]) -> tuple[list[Effect], System]:
-    """The effects of the life that a scenario begins, and what is at its end."""
+    """The effects of a scenario's life, and the system at its end."""
     system = System()
     scenario(system)
     first = len(system.world.effects)
@@ -108,10 +108,10 @@ def _effects_of(scenario: Callable[[System], None]) -> tuple[list[Effect], Syste
     return system.world.effects[first:], system
 
 
-def _numbers(effects: list[Effect], one_in: int, moment: str) -> list[int]:
-    """Where to die: in the quick run at some of the effects, and after one of each kind.
+def _deaths(effects: list[Effect], one_in: int, moment: str) -> list[int]:
+    """Choose where to die: in the quick run at some effects, and after one of each kind.
 
-    What is before an effect is after another.
+    To die before an effect is to die after the previous one, so only `after` needs every kind.
     """
     cases = [(effect.number, kind_of(effect)) for effect in effects]
     chosen = thinned(cases, one_in, kind=itemgetter(1)) if moment == "after" else thinned(cases, one_in)
@@ -121,10 +121,10 @@ def _numbers(effects: list[Effect], one_in: int, moment: str) -> list[int]:
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_a_crash_at_any_effect_loses_nothing(name: str, moment: str) -> None:
-    """One end for every document, no open record, and for each create under way one generation more, counted."""
+    """Every document has one end, no record stays open, and each create under way costs at most one more, counted."""
     effects, expected = _effects_of(SCENARIOS[name])
     assert len(effects) > 40
-    for number in _numbers(effects[:: 5 if name in AT_ONCE else 1], one_in=120, moment=moment):
+    for number in _deaths(effects[:: 5 if name in AT_ONCE else 1], one_in=120, moment=moment):
         system = System()
         SCENARIOS[name](system)
         system.world.kill_at(number, moment)
@@ -141,7 +141,7 @@ def test_a_crash_at_any_effect_loses_nothing(name: str, moment: str) -> None:
 
 
 def _ends(system: System) -> dict[str, str]:
-    """Every output location, without what a crash may change: ids, times, counters, the last of the reasons."""
+    """Every output location, without what a crash may change: ids, times, counters and reasons."""
     return {
         key: str(system.bucket.json(key)["state"]) if key.endswith(".json") else _IDS.sub("id", system.bucket.body(key))
         for key in system.bucket.objects
@@ -151,10 +151,10 @@ def _ends(system: System) -> dict[str, str]:
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_two_crashes_in_a_row_lose_nothing(moment: str) -> None:
-    """The process that takes over dies as well, wherever: still one end, and an orphan counted for each create lost."""
+    """The process that takes over dies too: there is still one end, and an orphan is counted for each lost create."""
     effects, _ = _effects_of(_one_document)
     last = effects[-1].number + 1
-    for one in _numbers(effects[::3], one_in=12, moment=moment):
+    for one in _deaths(effects[::3], one_in=12, moment=moment):
         for two in thinned(range(one + 1, last + 20, 4), one_in=12):
             system = System({"BACKBURNER_MAX_ATTEMPTS": "5"})
             _one_document(system)
@@ -173,7 +173,7 @@ def test_two_crashes_in_a_row_lose_nothing(moment: str) -> None:
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_queue_that_refuses_the_id_costs_no_second_generation(when: str) -> None:
-    """Whether the message is there all the same or not: the id is in the record, under its guard, and is found."""
+    """Whether or not the message was delivered, the id is in the record under its guard, so it is found."""
     system = System()
     system.upload(KEY, TEXT)
     refused = 0

@@ -1,7 +1,7 @@
 """A run's first message is handled before its sender has claimed the run, because another process had claimed it too.
 
-An event comes twice. The second submit loses its swaps of the counters, sends the message that is to start the run, and
-is slow: it claims the run once more after the first one's record is gone. By then that message is gone too.
+An event is delivered twice. The second submit loses its swaps of the counters, sends the message that is to start the
+run, and is slow: when it claims the run, the first one's record is gone, and so is that message.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ GOVERNOR = "ledger/governor.json"
 
 
 async def _claimed_late(system: System, *, is_over: bool) -> None:
-    """The message is first received while the other record is open, or once the run is over."""
+    """Let the message be received while the other record is open, or once the run is over."""
     may_claim, has_sent = asyncio.Event(), asyncio.Event()
 
     async def hook(effect: Effect, moment: Moment) -> None:
@@ -52,7 +52,7 @@ async def _claimed_late(system: System, *, is_over: bool) -> None:
 
 @pytest.mark.parametrize("is_over", [False, True], ids=["while the run is open", "after its end"])
 def test_a_record_that_is_claimed_late_has_a_message(*, is_over: bool) -> None:
-    """It is removed within minutes; until then, an upload of the same document would have waited for it."""
+    """The late record is removed within minutes; without a message it would hold up later uploads of the document."""
     system = System()
     system.generator.default = Plan(runs_s=1.0)
     system.upload(KEY, "text")

@@ -1,7 +1,7 @@
-"""The first sweep of a bucket puts back reservations that are missing; never one that was settled meanwhile.
+"""A bucket's first sweep restores missing reservations, but none that was settled in the meantime.
 
-Another tick may commit a run between the sweep's read of its open record and the sweep's swap of the governor. A
-reservation put back then would belong to nobody, and whoever settles the run again would book its tokens twice.
+Another tick may commit a run after the sweep has read its open record and before the sweep swaps the governor. A
+reservation restored then would belong to nobody, and whoever settles the run again would book its tokens twice.
 """
 
 import asyncio
@@ -26,8 +26,8 @@ def _running(system: System) -> None:
 
 
 @pytest.mark.parametrize("read", ["ledger/open/", GOVERNOR])
-def test_a_run_that_is_committed_under_the_sweep_stays_settled(read: str) -> None:
-    """Whatever the sweep has read last when the other tick commits."""
+def test_a_run_committed_during_the_sweep_stays_settled(read: str) -> None:
+    """That holds whether the sweep has last read the open record or the governor when the other tick commits."""
     system = System()
     _running(system)
     job = system.job(KEY)
@@ -50,8 +50,8 @@ def test_a_run_that_is_committed_under_the_sweep_stays_settled(read: str) -> Non
     assert system.bucket.json(GOVERNOR)["tokens"] == system.run_record(KEY)["usage"]["total_tokens"]
 
 
-def test_a_run_that_is_settled_and_not_yet_closed_stays_settled() -> None:
-    """Its tick is held between the two, or died there: a process that clears up after it books nothing again."""
+def test_a_run_settled_but_not_closed_stays_settled() -> None:
+    """Its tick has stalled or died before closing it, and a process that clears up books nothing again."""
     system = System()
     _running(system)
 

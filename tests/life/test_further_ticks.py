@@ -1,4 +1,4 @@
-"""More ticks than the timer's: what is sent for them, what happens if it cannot be, and how long a tick then stays."""
+"""More ticks than the timer's: what is sent for them, what happens if sending fails, and how long a tick then stays."""
 
 import asyncio
 import logging
@@ -17,7 +17,7 @@ QUEUE = "http://queues/ticks"
 
 
 def ticking(per_minute: int) -> System:
-    """A system with so many ticks a minute."""
+    """A system with this many ticks a minute."""
     return System({"BACKBURNER_TICKS_PER_MINUTE": str(per_minute), "BACKBURNER_TICKS_QUEUE_URL": QUEUE})
 
 
@@ -32,7 +32,7 @@ def test_the_further_ticks_are_spread_evenly_over_the_minute(per_minute: int, de
 
 
 def test_without_a_ticks_queue_nothing_is_sent() -> None:
-    """As it is by default."""
+    """This is the default."""
     system = System()
     system.run(system.parts().further_ticks.send())
     assert not system.ticks.messages

@@ -1,4 +1,4 @@
-"""Flow control: how much is open, how fast it starts, what a day may cost, and what happens while nobody may create."""
+"""Flow control: how many generations are open, how fast they start, what a day may cost, and what a pause does."""
 
 import asyncio
 from operator import itemgetter
@@ -20,7 +20,7 @@ def governor(system):
 
 
 def upload_all(system, count, text="a document"):
-    """Documents and their events, all at once."""
+    """Upload documents and deliver all their events at once."""
     keys = [f"inbox/{number}.txt" for number in range(count)]
     for key in keys:
         system.upload(key, f"{text} {key}")
@@ -34,7 +34,7 @@ def upload_all(system, count, text="a document"):
 
 @pytest.mark.parametrize("runs_s", [1.0, 45.0, 200.0])
 def test_never_more_open_than_allowed_and_all_finish(runs_s):
-    """Thirty uploads at once, five slots: the provider never sees a sixth generation."""
+    """With thirty uploads at once and five slots, the provider never sees a sixth open generation."""
     system = System({"BACKBURNER_MAX_IN_FLIGHT": "5"})
     system.generator.default = Plan(runs_s=runs_s)
     most = 0
@@ -54,7 +54,7 @@ def test_never_more_open_than_allowed_and_all_finish(runs_s):
 
 
 def test_no_more_are_started_in_a_minute_than_allowed():
-    """What is over the rate waits for the next minute."""
+    """Whatever exceeds the rate waits for the next minute."""
     system = System({"BACKBURNER_SUBMITS_PER_MINUTE": "7"})
     keys = upload_all(system, 30)
     system.settle()
@@ -63,8 +63,8 @@ def test_no_more_are_started_in_a_minute_than_allowed():
     assert all(system.result(key) for key in keys)
 
 
-def test_a_new_upload_goes_behind_those_that_wait():
-    """Nobody overtakes a backlog."""
+def test_a_new_upload_queues_behind_waiting_jobs():
+    """It does not overtake the backlog."""
     system = System({"BACKBURNER_MAX_IN_FLIGHT": "2"})
     upload_all(system, 6)
     system.upload("inbox/late.txt", "late")
@@ -77,7 +77,7 @@ def test_a_new_upload_goes_behind_those_that_wait():
 
 
 def test_a_daily_budget_of_tokens_is_kept_and_the_rest_continues_tomorrow():
-    """Reserved before, booked after: what does not fit today waits for the next day by itself."""
+    """Tokens are reserved before and booked after; what does not fit today waits for tomorrow."""
     system = System({"BACKBURNER_DAILY_TOKENS": "9000"})
     usage = Usage(input_tokens=100, output_tokens=4000, total_tokens=4100)
     system.generator.default = Plan(ending=Generation(id="", status="completed", text="long", usage=usage))
@@ -95,8 +95,8 @@ def test_a_daily_budget_of_tokens_is_kept_and_the_rest_continues_tomorrow():
     assert all(system.result(key) for key in keys)
 
 
-def test_a_document_dearer_than_a_whole_day_fails_at_once():
-    """It would wait for ever."""
+def test_a_document_over_a_whole_days_budget_fails_at_once():
+    """It would otherwise wait for ever."""
     system = System({"BACKBURNER_DAILY_TOKENS": "5000"})
     system.process("inbox/a.txt", "word " * 4000)
     assert system.error_record("inbox/a.txt")["reason"] == "over_budget"
@@ -104,7 +104,7 @@ def test_a_document_dearer_than_a_whole_day_fails_at_once():
 
 
 def test_a_cost_budget_needs_a_price():
-    """Money that cannot be counted cannot be kept."""
+    """Without a price, a cost budget cannot be kept."""
     system = System({"BACKBURNER_DAILY_COST": "1.5"})
     system.process("inbox/a.txt", "text")
     assert system.error_record("inbox/a.txt")["reason"] == "invalid_recipe"
@@ -115,7 +115,7 @@ def test_a_cost_budget_needs_a_price():
 
 @pytest.mark.parametrize("trouble", [FailedCall(status=401), FailedCall(status=429, code="insufficient_quota")])
 def test_a_provider_that_refuses_everybody_is_probed_once_a_minute(trouble):
-    """Nothing is failed, next to nothing is asked, the state says why; and it resumes by itself."""
+    """Nothing fails, one create a minute goes out, the pause says why, and work resumes by itself."""
     system = System()
     system.generator.default = Plan(create=trouble)
     keys = upload_all(system, 1) + upload_all(system, 20)
@@ -133,8 +133,8 @@ def test_a_provider_that_refuses_everybody_is_probed_once_a_minute(trouble):
     assert len(system.generator.made) == 20
 
 
-def test_a_forbidden_model_stops_only_itself():
-    """403 concerns one model; the others continue."""
+def test_a_forbidden_model_pauses_only_itself():
+    """A 403 pauses that model only, and the others continue."""
     system = System()
     system.upload("recipes/dear.md", "---\nmodel: dear\n---\nDo it.")
     system.upload("inbox/dear/a.txt", "dear")
@@ -149,8 +149,8 @@ def test_a_forbidden_model_stops_only_itself():
     assert governor(system)["pauses"] == {}
 
 
-def test_five_bad_creates_in_a_row_close_the_tap():
-    """Then one probe a minute, each time another job, until one succeeds."""
+def test_five_failed_creates_in_a_row_pause_the_provider():
+    """Then one probe a minute goes out, each time for another job, until one succeeds."""
     system = System({"BACKBURNER_MAX_ATTEMPTS": "3"})
     system.generator.default = Plan(create=FailedCall(status=500, message="down"))
     keys = upload_all(system, 40)
@@ -175,7 +175,7 @@ def test_five_bad_creates_in_a_row_close_the_tap():
 
 
 def test_settling_twice_books_once():
-    """A crash after the settlement books nothing a second time."""
+    """A crash after the settlement does not book the run again."""
 
     def lived(number=None):
         system = System()
@@ -194,8 +194,8 @@ def test_settling_twice_books_once():
         assert governor(system)["tokens"] == system.run_record("inbox/a.txt")["usage"]["total_tokens"], number
 
 
-def test_the_sweep_gives_back_what_a_crash_left_reserved():
-    """Two sweeps in a row must agree before a slot is given back."""
+def test_the_sweep_releases_what_a_crash_left_reserved():
+    """A slot is released only after two sweeps in a row agree."""
     system = System({"BACKBURNER_MAX_IN_FLIGHT": "1"})
     system.process("inbox/a.txt", "text")
     state = governor(system)
@@ -208,7 +208,7 @@ def test_the_sweep_gives_back_what_a_crash_left_reserved():
 
 
 def test_an_upload_whose_event_was_lost_is_found():
-    """An object older than fifteen minutes that nothing answers is treated as if its event had just come."""
+    """An object older than fifteen minutes without any record is treated as if its event had just arrived."""
     system = System()
     system.upload("inbox/a.txt", "text")
     system.run(system.tick())
@@ -219,7 +219,7 @@ def test_an_upload_whose_event_was_lost_is_found():
 
 
 def test_a_record_without_a_message_is_woken_after_a_day():
-    """A purged queue loses nothing."""
+    """The jobs of a purged queue are found again."""
     system = System()
     system.upload("inbox/a.txt", "text")
     system.run(system.submit("inbox/a.txt"))

@@ -1,4 +1,4 @@
-"""A governor's object that cannot be read heals itself: nothing stalls, and nothing under way is forgotten."""
+"""A governor's object that cannot be read is rebuilt: nothing stalls, and nothing under way is forgotten."""
 
 import json
 
@@ -34,7 +34,7 @@ def governor(system):
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
 def test_submit_and_ticks_continue_whatever_was_done_to_it(damage):
-    """The generation under way is counted again, what the day has used is known, and both jobs end."""
+    """The running generation is counted again, the day's use is known, and both jobs end."""
     system = System({"BACKBURNER_DAILY_TOKENS": "100000"})
     system.upload("recipes/default.md", "---\nprice: {input: 10, output: 10}\n---\nDo it.")
     system.process("inbox/done.txt", "text")
@@ -57,7 +57,7 @@ def test_submit_and_ticks_continue_whatever_was_done_to_it(damage):
 
 
 def test_what_can_be_read_is_kept():
-    """A pause, and what was learnt of a model, beside an entry that is nonsense."""
+    """A pause and what was learnt of a model are kept when an entry beside them is nonsense."""
     system = System()
     system.process("inbox/done.txt", "text")
     pause = {
@@ -76,14 +76,14 @@ def test_what_can_be_read_is_kept():
 @pytest.mark.parametrize("tokens", [10**400, int(1e308), 10**18, -5])
 @pytest.mark.parametrize("price", [1e308, 0.4])
 def test_a_cost_is_always_finite_and_never_negative(tokens, price):
-    """Whatever a provider says that it used."""
+    """That holds for any usage a provider may report."""
     cost = cost_of(Price(input=price, output=price), Usage(input_tokens=tokens, output_tokens=tokens))
     assert cost is not None
     assert 0 <= cost <= 1e12
 
 
 def test_false_usage_leaves_the_governor_readable():
-    """A document that claims to have used more tokens than there are."""
+    """A generation reports an impossible number of tokens."""
     system = System({"BACKBURNER_DAILY_COST": "50"})
     system.upload("recipes/default.md", "---\nprice: {input: 10, output: 10}\n---\nDo it.")
     lies = Usage(input_tokens=2**63 - 1, output_tokens=2**63 - 1, total_tokens=2**63 - 1)

@@ -1,8 +1,8 @@
 """Random histories against the three rules, on the real core in virtual time.
 
-Every effect is an interleaving point. A history uploads documents, overwrites some, puts some back, removes some,
+Tasks may interleave at every effect. A history uploads documents, overwrites some, restores some, removes some,
 changes a recipe, delivers events several times and in any order, lets ticks overlap and visibility run out, kills
-processes, and lets the provider misbehave. Then the faults stop, and everything must end.
+processes, and makes the provider misbehave. Then the faults stop, and everything must end.
 """
 
 import asyncio
@@ -58,11 +58,11 @@ MISBEHAVIOURS = (
 
 @dataclass
 class History:
-    """One random history; `seed` makes it again."""
+    """One random history, reproducible from its `seed`."""
 
     seed: int
     texts: Callable[[str, str], str] = lambda key, version: f"{key} {version}"
-    """The document that is at a key in one of its versions."""
+    """The document at a key in one of its versions."""
     keys: tuple[str, ...] = tuple(f"inbox/r/d{number}.txt" for number in range(4))
     recipe: str = "Do it."
     system: System = field(default_factory=lambda: System({"BACKBURNER_MAX_ATTEMPTS": "8"}))
@@ -70,7 +70,7 @@ class History:
     faults: bool = True
 
     def __post_init__(self) -> None:
-        """Take the random numbers of this seed."""
+        """Draw this history's random numbers from its seed."""
         self.rng = random.Random(self.seed)
         self.system.pending.visibility = self.rng.choice((20, 120))
         self.system.backlog.visibility = self.system.pending.visibility
@@ -78,7 +78,7 @@ class History:
         self.system.world.hook = self._hook
 
     async def _hook(self, effect: Effect, moment: Moment) -> None:
-        """Any effect may be slow, or the last of its process."""
+        """Make any effect slow, or the last one of its process."""
         del moment
         await asyncio.sleep(self.rng.uniform(15, 40) if self.rng.random() < SLOW_CHANCE else self.rng.random() / 50)
         if self.faults and effect.process != "main" and self.rng.random() < KILL_CHANCE:
@@ -86,7 +86,7 @@ class History:
             raise Killed
 
     async def live(self) -> None:
-        """Faults for a quarter of an hour, then as many quiet ticks as it takes."""
+        """Run with faults for a quarter of an hour, then with as many quiet ticks as it takes."""
         system, rng = self.system, self.rng
         system.upload(RECIPE, self.recipe)
         async with asyncio.TaskGroup() as group:
@@ -113,7 +113,7 @@ class History:
             self.system.bucket.remove(key)
 
     def _misbehave(self, text: str) -> None:
-        """Let the provider do something else with a document than it should."""
+        """Plan something unusual for one text's generation."""
         self.system.generator.plan(self.rng.choice(MISBEHAVIOURS), document=text)
 
     async def _recipe(self) -> None:
@@ -126,7 +126,7 @@ class History:
         await work  # type: ignore[misc]
 
     async def _event(self, key: str) -> None:
-        """An event is delivered again until its submit lived to the end, as both clouds' triggers do."""
+        """Deliver an event until its submit has completed, as both clouds' triggers do."""
         for _ in range(_MAX_DELIVERIES):
             with contextlib.suppress(RetryLaterError):
                 if not getattr(await self.system.submit(key, skew_s=self.rng.uniform(-300, 300)), "is_dead", False):
@@ -139,19 +139,19 @@ class History:
 
 @pytest.mark.parametrize("block", range(depth(1, 5)))
 def test_random_histories_end_well(block: int) -> None:
-    """Nothing lost, nothing stuck, every output location with its current document's outcome, every extra counted."""
+    """Nothing is lost or stuck, each output location fits its current document, and every extra create is counted."""
     for seed in range(block * HISTORIES_PER_TEST, (block + 1) * HISTORIES_PER_TEST):
-        ends_well(History(seed))
+        run_and_check(History(seed))
 
 
-def ends_well(history: History) -> None:
-    """Live it, then ticks and sweeps until all is at rest."""
+def run_and_check(history: History) -> None:
+    """Run a history, then ticks and sweeps until nothing is left to do, and check the end."""
     system, seed = history.system, history.seed
     system.run(history.live())
     system.settle(max_ticks=200)
     system.sweep(3)
     assert system.problems() == [], f"seed {seed}"
     assert not system.dead.messages, f"seed {seed}"
-    assert not system.generator.open, f"seed {seed}: a generation runs on that nobody looks at"
+    assert not system.generator.open, f"seed {seed}: a generation keeps running that nobody polls"
     tokens = system.bucket.json("ledger/governor.json")
     assert (tokens["reserved"], tokens["owed"]) == ({}, {}), f"seed {seed}"

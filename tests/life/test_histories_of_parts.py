@@ -1,4 +1,4 @@
-"""Random histories of documents in parts and of batches: the same faults, and every piece comes back in order."""
+"""Random histories of documents in parts and of batches: under the same faults, every piece comes back in order."""
 
 import json
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import pytest
 
 from backburner.documents.chunking import cut
 from backburner.ledger.keys import output_location
-from life.test_histories import MISBEHAVIOURS, History, ends_well
+from life.test_histories import MISBEHAVIOURS, History, run_and_check
 from support.depth import depth
 from support.fakes import FakeGenerator, Plan
 
@@ -16,11 +16,11 @@ MAX_TOKENS = 20
 LINES = 5
 SPLIT = f"---\nsplit: {{max_input_tokens: {MAX_TOKENS}}}\n---\nDo it."
 _MISBEHAVING = 3
-"""Parts or lines of a document that go wrong once."""
+"""The parts or lines of a document that go wrong once."""
 
 
 def body_of(key: str, version: str) -> str:
-    """A document of some parts, or a batch of some lines; unlike any other."""
+    """A document of some parts or a batch of some lines, unlike any other."""
     if key.endswith(".jsonl"):
         lines = ({"custom_id": f"{version}-{number}", "input": f"{key} {version} {number}"} for number in range(LINES))
         return "".join(json.dumps(line) + "\n" for line in lines)
@@ -28,7 +28,7 @@ def body_of(key: str, version: str) -> str:
 
 
 def pieces_of(key: str, text: str) -> list[str]:
-    """What reaches the provider of a document, in order."""
+    """The pieces of a document that reach the provider, in order."""
     if key.endswith(".jsonl"):
         return [json.loads(line)["input"] for line in text.splitlines()]
     return [text[span.first : span.last] for span in cut(text, MAX_TOKENS * 3, 0)]
@@ -36,7 +36,7 @@ def pieces_of(key: str, text: str) -> list[str]:
 
 @dataclass
 class LongHistory(History):
-    """A history whose documents are long, and whose provider misbehaves with some of their pieces."""
+    """A history with long documents, some of whose pieces the provider mishandles."""
 
     def _misbehave(self, text: str) -> None:
         key = "a.jsonl" if text.startswith("{") else "a.txt"
@@ -45,7 +45,7 @@ class LongHistory(History):
 
 
 def wrong(history: History) -> list[str]:
-    """Results that do not hold an answer to every piece of their document, each once and in order."""
+    """The results that do not answer every piece of their document once and in order."""
     system, found = history.system, list[str]()
     for key in system.bucket.keys("inbox/"):
         location = output_location(key)
@@ -70,11 +70,11 @@ def wrong(history: History) -> list[str]:
 
 @pytest.mark.parametrize("block", range(depth(1, 4)))
 def test_random_histories_of_long_documents_end_well(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As those of short ones; and no part or line is missing, twice, or out of order."""
+    """They end as histories of short documents do, and no part or line is missing, repeated or out of order."""
     monkeypatch.setattr("backburner.batch.segmenter.SEGMENT_LINES", 3)
     monkeypatch.setattr("backburner.batch.create_lines.BLOCK", 2)
     for seed in range(block * HISTORIES_PER_TEST, (block + 1) * HISTORIES_PER_TEST):
         keys = ("inbox/r/d0.txt", "inbox/r/b1.jsonl", "inbox/r/d2.txt")
         history = LongHistory(seed, texts=body_of, keys=keys, recipe=SPLIT)
-        ends_well(history)
+        run_and_check(history)
         assert wrong(history) == [], f"seed {seed}"

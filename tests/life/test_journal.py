@@ -1,4 +1,4 @@
-"""Lines of the journal survive a tick that is cut off while it writes them, and are in it once."""
+"""Lines of the journal survive a tick that is cut off while writing them, and are in it once."""
 
 import asyncio
 
@@ -14,7 +14,7 @@ KEYS = ["inbox/a.txt", "inbox/b.txt"]
 
 
 def ended(system: System) -> list[str]:
-    """The documents of all lines of the journal."""
+    """The documents of all lines in the journal."""
     bodies = [system.bucket.body(key).encode() for key in system.bucket.keys(JOURNAL)]
     return [line.key for body in bodies for line in lines_in(body, Line)]
 
@@ -22,7 +22,7 @@ def ended(system: System) -> list[str]:
 @pytest.mark.parametrize("at", ["before", "after"])
 @pytest.mark.parametrize("is_cut_off", [True, False])
 def test_a_line_whose_write_was_not_confirmed_is_written_once(*, at: Moment, is_cut_off: bool) -> None:
-    """The first write hangs until time is out, or fails, before the store has the object or after."""
+    """The first write hangs until the time is up, or fails, before or after the store has the object."""
     system, tried = System(), list[Effect]()
     system.generator.default = Plan(runs_s=1)
     core = system.parts()

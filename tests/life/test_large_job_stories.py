@@ -1,4 +1,4 @@
-"""Documents in parts and batches, as a review imagined them: late processes, missing objects, hostile answers."""
+"""Hard cases of documents in parts and of batches: late processes, missing objects, hostile answers."""
 
 import asyncio
 import json
@@ -34,8 +34,8 @@ def rerun(system, key):
     system.run(system.parts().replayer.replay(key, rerun=True))
 
 
-def die_behind(system, key):
-    """Tick until a process has died right after the put of an object."""
+def die_after_the_put_of(system, key):
+    """Run ticks until a process has died right after the put of an object."""
 
     async def hook(effect, moment):
         await asyncio.sleep(0)
@@ -51,15 +51,15 @@ def die_behind(system, key):
     raise AssertionError("nobody died")
 
 
-@pytest.mark.parametrize(("places", "runs_s"), [("2", 40.0), ("1", 30.0), ("3", 130.0)])
-def test_clearing_up_a_run_leaves_the_parts_of_the_next_one_alone(places, runs_s):
-    """The document was put back before the process came back that sets the first run aside."""
-    system = copying({"BACKBURNER_MAX_IN_FLIGHT": places})
+@pytest.mark.parametrize(("slots", "runs_s"), [("2", 40.0), ("1", 30.0), ("3", 130.0)])
+def test_clearing_up_a_run_leaves_the_parts_of_the_next_one_alone(slots, runs_s):
+    """The document was put back before the process returned that sets the first run aside."""
+    system = copying({"BACKBURNER_MAX_IN_FLIGHT": slots})
     begin(system, LONG, TEXT)
     job = system.job(LONG)
     system.run(system.parts().tick.run(1.0))
     system.upload(LONG, "short and new")
-    die_behind(system, f"ledger/superseded/{job}.1.json")
+    die_after_the_put_of(system, f"ledger/superseded/{job}.1.json")
     system.generator.default = Plan(runs_s=runs_s)
     begin(system, LONG, TEXT)
     system.settle(300)
@@ -67,11 +67,11 @@ def test_clearing_up_a_run_leaves_the_parts_of_the_next_one_alone(places, runs_s
 
 
 @pytest.mark.parametrize(("key", "text"), [("inbox/a.txt", "a text"), (LONG, TEXT), (BATCH, jsonl(line(0), line(1)))])
-def test_a_run_that_is_over_does_not_come_back_after_the_next(key, text):
-    """Its process died right after the commit; the document was run again meanwhile."""
+def test_a_run_that_is_over_does_not_replace_the_next(key, text):
+    """Its process died right after the commit, and the document was run again meanwhile."""
     system = copying()
     begin(system, key, text)
-    die_behind(system, key.replace("inbox", "results") + ".run.json")
+    die_after_the_put_of(system, key.replace("inbox", "results") + ".run.json")
     rerun(system, key)
     system.settle(200)
     assert system.run_record(key)["run"] == 2
@@ -79,7 +79,7 @@ def test_a_run_that_is_over_does_not_come_back_after_the_next(key, text):
 
 
 def test_the_text_of_a_run_in_parts_never_stays_over_a_newer_result():
-    """The newer one was committed between the older one's last look and its text."""
+    """The newer run is committed after the older one's last check and before it writes its text."""
     system, met = copying(), []
 
     async def hook(effect, moment):
@@ -101,8 +101,8 @@ def test_the_text_of_a_run_in_parts_never_stays_over_a_newer_result():
 
 
 @pytest.mark.parametrize("what", ["", ".md"])
-def test_a_missing_part_is_reported_never_left_out(what):
-    """Its text before it was begun, or its answer before it was joined; a replay begins from the start."""
+def test_a_missing_part_is_reported_and_never_left_out(what):
+    """A text lost before its part starts, or an answer lost before the merge, fails the job; a replay starts over."""
     system, gone = copying({"BACKBURNER_MAX_IN_FLIGHT": "1"}), []
 
     async def hook(effect, moment):
@@ -124,7 +124,7 @@ def test_a_missing_part_is_reported_never_left_out(what):
 
 @pytest.mark.parametrize("answer", ["half \ud83d", '{"a": "\\ud83d"}', "[" * 200_000, '{"a": 1.10, "b": 1e999}'])
 def test_no_answer_is_too_odd_to_be_written(answer):
-    """In a batch as it came, in an array of JSON as it came or as a string."""
+    """A batch has it as it came; a JSON array has it as it came or as a string."""
     system = copying(more="output: json\n")
     system.generator.text_of = lambda _: answer
     system.process(BATCH, jsonl(*map(line, range(3))))
@@ -137,8 +137,8 @@ def test_no_answer_is_too_odd_to_be_written(answer):
     assert "1.10" in body or "1.10" not in answer
 
 
-def test_a_window_that_is_set_meanwhile_fails_what_does_not_fit():
-    """The parts were cut without it; the answers cannot be joined in it."""
+def test_a_window_set_meanwhile_fails_a_merge_that_does_not_fit():
+    """The parts were cut without that limit, so their answers cannot be merged within it."""
     system = copying(split="{max_input_tokens: 200, merge: Join them.}")
     begin(system, LONG, TEXT)
     system.settings = from_env(ENVIRONMENT | {"BACKBURNER_CONTEXT_TOKENS": "600"})
@@ -147,7 +147,7 @@ def test_a_window_that_is_set_meanwhile_fails_what_does_not_fit():
 
 
 def test_more_parts_than_a_record_can_name_are_refused_before_any_is_written():
-    """With the numbers."""
+    """The error message has the numbers."""
     system = copying(split="{max_input_tokens: 1}")
     begin(system, LONG, "word " * 5000)
     assert system.error_record(LONG)["reason"] == "document_too_large"
@@ -155,8 +155,8 @@ def test_more_parts_than_a_record_can_name_are_refused_before_any_is_written():
     assert system.bucket.keys("ledger/work/") == []
 
 
-def test_an_outage_closes_the_tap_for_a_batch_after_one_block():
-    """Every create that answers 500 may be paid for."""
+def test_an_outage_pauses_a_batch_after_one_block():
+    """Every create answered with 500 may have to be paid for."""
     system = System()
     system.generator.default = Plan(create=FailedCall(status=500))
     begin(system, BATCH, jsonl(*map(line, range(300))))
@@ -164,8 +164,8 @@ def test_an_outage_closes_the_tap_for_a_batch_after_one_block():
     assert len(system.generator.requests) <= 33
 
 
-def test_a_provider_that_is_busy_is_left_alone_as_long_as_it_asks():
-    """429 with Retry-After, on one line of a batch."""
+def test_a_busy_provider_is_left_alone_for_as_long_as_it_asks():
+    """One line of a batch gets a 429 with Retry-After."""
     system = System()
     system.generator.plan(Plan(create=FailedCall(status=429, retry_after_s=300.0)))
     begin(system, BATCH, jsonl(line(0)))
@@ -178,7 +178,7 @@ def test_a_provider_that_is_busy_is_left_alone_as_long_as_it_asks():
 
 
 def test_a_batch_above_one_days_budget_continues_on_the_next():
-    """What was used on one day is not held against the next."""
+    """What one day has used does not count against the next."""
     system = System({"BACKBURNER_DAILY_TOKENS": "300"})
     system.bucket.upload("recipes/default.md", "---\nmax_output_tokens: 20\n---\nDo it.")
     begin(system, BATCH, jsonl(*({"custom_id": str(number), "input": f"line {number}"} for number in range(40))))
@@ -190,8 +190,8 @@ def test_a_batch_above_one_days_budget_continues_on_the_next():
     assert len(read(system, RESULT)) == 40
 
 
-def test_a_line_that_alone_is_dearer_than_a_day_fails_alone():
-    """The others run."""
+def test_a_line_that_alone_exceeds_a_days_budget_fails_alone():
+    """The other line runs."""
     system = System({"BACKBURNER_DAILY_TOKENS": "4500"})
     begin(system, BATCH, jsonl(line(0, input="x" * 9000), line(1, max_output_tokens=10)))
     for _ in range(4):
@@ -203,8 +203,8 @@ def test_a_line_that_alone_is_dearer_than_a_day_fails_alone():
     assert len(read(system, RESULT)) == 1
 
 
-def test_nothing_is_created_of_a_batch_that_was_replaced():
-    """But the block that was under way, and what follows within ten seconds of the last look at the batch."""
+def test_no_further_block_of_a_replaced_batch_is_created():
+    """Only the block under way is created; the batch was last checked more than ten seconds ago."""
     system, creates = System(), []
 
     async def hook(effect, moment):
@@ -222,8 +222,8 @@ def test_nothing_is_created_of_a_batch_that_was_replaced():
     assert len(creates) <= 32 + 1
 
 
-def test_a_cancel_that_the_provider_does_not_hear_is_tried_again(monkeypatch):
-    """Else generations run on that the record calls cancelled."""
+def test_a_cancel_that_the_provider_rejects_is_tried_again(monkeypatch):
+    """Otherwise generations would run on that the record calls cancelled."""
     system, refused = System(), []
     system.generator.default = Plan(runs_s=600.0)
     begin(system, BATCH, jsonl(*map(line, range(4))))
@@ -244,8 +244,8 @@ def test_a_cancel_that_the_provider_does_not_hear_is_tried_again(monkeypatch):
     assert system.error_record(BATCH)["reason"] == "cancelled"
 
 
-def test_a_mark_of_utf_8_and_a_line_beyond_all_bounds(monkeypatch):
-    """The first line is read without its mark; what is too long is never read, and its neighbours are."""
+def test_a_byte_order_mark_and_an_oversized_line_spoil_no_other_line(monkeypatch):
+    """The first line is read without its byte order mark, and a line that is too long never is; the others are."""
     monkeypatch.setattr("backburner.batch.segmenter.MAX_LINE_BYTES", 1000)
     monkeypatch.setattr("backburner.batch.segmenter._RANGE_BYTES", 300)
     system = System()
@@ -256,7 +256,7 @@ def test_a_mark_of_utf_8_and_a_line_beyond_all_bounds(monkeypatch):
 
 
 def test_a_tick_ends_in_time_however_many_lines_are_under_way(monkeypatch):
-    """At five polls a second, hundreds of lines cannot all be looked at in one."""
+    """At five polls a second, one tick cannot look at hundreds of lines."""
     monkeypatch.setattr("backburner.batch.segmenter.SEGMENT_LINES", 64)
     system = System(
         {

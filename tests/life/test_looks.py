@@ -1,4 +1,4 @@
-"""Looks that do without the record (ADR 21): what they may not miss all the same."""
+"""Looks that do not read the record (ADR 21), and what they must notice all the same."""
 
 import json
 from collections import Counter
@@ -18,7 +18,7 @@ ALIVE, GONE = Generation(id="", status="in_progress"), FailedCall(status=404)
 
 
 def running(plan: Plan, environment: dict[str, str] | None = None, *, looks: int = 1) -> System:
-    """A document whose generation was looked at so often that its message reports what looks need."""
+    """A document whose generation has had `looks` looks, so that its message contains what further looks need."""
     system = System(environment or {})
     system.process("inbox/earlier.txt", "and the sweep of that hour is done")
     system.generator.default = plan
@@ -31,24 +31,24 @@ def running(plan: Plan, environment: dict[str, str] | None = None, *, looks: int
 
 
 def made(system: System) -> list[Made]:
-    """The generations of the document in question."""
+    """The generations of the document under test."""
     return list(system.generator.made.values())[1:]
 
 
 def looks_at(system: System, one: Made) -> int:
-    """How often a generation was looked at."""
+    """How often a generation was polled."""
     return system.generator.retrieved.count(one.id)
 
 
 def look(system: System) -> None:
-    """One tick, as soon as the message shows."""
+    """Run one tick as soon as the message shows."""
     shows_s = min(message.shows_s for message in system.pending.messages if "response_id" in message.body)
     system.world.later(max(0.0, shows_s - system.world.seconds))
     system.run(system.parts().tick.run(0.1))
 
 
 def messages(system: System) -> list[Message]:
-    """What is on the pending queue about a generation."""
+    """The messages about a generation on the pending queue."""
     return [one for message in system.pending.messages if (one := decode(message.body)).response_id]
 
 
@@ -59,8 +59,8 @@ def reads(system: System) -> Counter[str]:
     )
 
 
-def test_only_a_first_look_and_every_tenth_read_the_record() -> None:
-    """A message that was never read against its record must be; after that it costs one call in ten."""
+def test_only_the_first_look_and_every_tenth_read_the_record() -> None:
+    """Only reading the record validates a new message; after that, one look in ten reads it."""
     system = running(Plan(runs_s=36_000), {"BACKBURNER_DEADLINE_S": "86400"})
     system.pending.messages = [one for one in system.pending.messages if "response_id" in one.body]  # not the guard
     before = reads(system)
@@ -72,7 +72,7 @@ def test_only_a_first_look_and_every_tenth_read_the_record() -> None:
 
 
 def test_a_first_look_reads_the_record_however_late_it_comes() -> None:
-    """An early message is adopted, and one that is not its record's never drives it: both show by reading alone."""
+    """Only reading the record shows that a message is early, to be adopted, or not the record's, to be dropped."""
     system = System()
     system.generator.default = Plan(runs_s=36_000)
     system.upload(KEY, "text")
@@ -80,20 +80,24 @@ def test_a_first_look_reads_the_record_however_late_it_comes() -> None:
     (message,) = messages(system)
     assert message.look is None
     look(system)
-    (told,) = messages(system)
-    assert (told.ticket, told.response_id, told.follows) == (message.ticket, message.response_id, None)
-    assert told.look is not None
+    (next_message,) = messages(system)
+    assert (next_message.ticket, next_message.response_id, next_message.follows) == (
+        message.ticket,
+        message.response_id,
+        None,
+    )
+    assert next_message.look is not None
 
 
 def test_polls_count_every_look() -> None:
-    """By whatever message it was made."""
+    """It makes no difference which message a look was made by."""
     system = running(Plan(runs_s=600))
     system.settle()
     assert system.run_record(KEY)["polls"] == looks_at(system, made(system)[0]) > 5
 
 
 def test_a_cancel_takes_effect_at_the_next_tick() -> None:
-    """The request comes with a message of its own: that of the next look may be hidden for minutes."""
+    """The request sends its own message, since the next look's message may be hidden for minutes."""
     system = running(Plan(runs_s=36_000), looks=READ_EVERY + 5)
     asked_s = system.world.seconds
     system.run(system.parts().canceller.cancel(system.job(KEY), 1))
@@ -106,8 +110,8 @@ def test_a_cancel_takes_effect_at_the_next_tick() -> None:
     assert system.problems() == []
 
 
-def test_a_wish_that_somebody_wrote_into_the_record_is_seen_within_ten_looks() -> None:
-    """Without a message, as by hand: nothing in a record goes unseen for longer."""
+def test_a_cancel_written_into_the_record_is_seen_within_ten_looks() -> None:
+    """It was written by hand and without a message; no change in a record goes unseen for longer."""
     system = running(Plan(runs_s=36_000), looks=READ_EVERY // 2)
     (key,) = system.bucket.keys("ledger/open/")
     system.bucket.upload(key, json.dumps(system.bucket.json(key) | {"cancelled_for": "cancelled"}))
@@ -121,7 +125,7 @@ def test_a_wish_that_somebody_wrote_into_the_record_is_seen_within_ten_looks() -
 
 @pytest.mark.parametrize("noted_at", [1, 2, 4])
 def test_an_absence_that_was_noted_is_not_forgotten_by_looks_without_the_record(noted_at: int) -> None:
-    """Denied, then told of for minutes, then denied: that is no loss, since the answer between them was noted."""
+    """Absent, then found for minutes, then absent: that is no loss, since the answer in between was noted."""
     slowly = Generation(id="", status="in_progress", poll_after_s=30.0)
     answers = (ALIVE,) * noted_at + (GONE,) + (slowly,) * 4 + (GONE,)
     system = running(Plan(runs_s=2000, retrieves=answers), looks=noted_at + 1)
@@ -132,7 +136,7 @@ def test_an_absence_that_was_noted_is_not_forgotten_by_looks_without_the_record(
 
 
 def test_a_generation_that_is_gone_is_lost_after_two_minutes() -> None:
-    """Though its first looks found it running, and read nothing."""
+    """Its first looks found it running without reading the record."""
     system = running(Plan(runs_s=36_000, retrieves=(ALIVE,) * 4 + (GONE,) * 99), looks=4)
     system.generator.default = Plan()
     system.settle()
@@ -145,13 +149,13 @@ def test_a_generation_that_is_gone_is_lost_after_two_minutes() -> None:
 
 @pytest.mark.parametrize("lag_s", [0.0, 3600.0])
 def test_a_deadline_is_kept_if_the_queue_reports_no_age(lag_s: float) -> None:
-    """Whatever age its message seems to have, the record reports how long it ran: it may end late, and never early."""
+    """The record has the time of its start, so that it may end late without an age, but never early."""
     system = running(Plan(runs_s=36_000), {"BACKBURNER_DEADLINE_S": "1800"})
     for _ in range(200):
         if not system.bucket.keys("ledger/open/"):
             break
         for message in system.pending.messages:
-            message.sent_s += lag_s  # ahead of whoever receives it: no age
+            message.sent_s += lag_s  # ahead of the receiver's clock: no age
         look(system)
     assert system.error_record(KEY)["reason"] == "deadline_exceeded"
     (one,) = made(system)
@@ -160,8 +164,8 @@ def test_a_deadline_is_kept_if_the_queue_reports_no_age(lag_s: float) -> None:
     assert 1800 <= ran_s < (1810 if not lag_s else 2 * 1800)
 
 
-def test_two_messages_that_look_at_one_generation_end_it_once() -> None:
-    """The process died between sending the one and deleting the other."""
+def test_two_messages_about_one_generation_end_it_once() -> None:
+    """A process died after sending one and before deleting the other."""
     system = running(Plan(runs_s=300))
     (one,) = [message for message in system.pending.messages if "look" in message.body]
     system.run(system.pending.send(one.body, 0))
@@ -171,8 +175,8 @@ def test_two_messages_that_look_at_one_generation_end_it_once() -> None:
     assert len(made(system)) == 1
 
 
-def test_an_empty_backlog_holds_up_nothing_that_is_pending() -> None:
-    """A receive waits a second for a first message: an empty queue is asked once a second, and the other continues."""
+def test_an_empty_backlog_does_not_delay_the_pending_queue() -> None:
+    """An empty queue is polled once a second, and the other one continues meanwhile."""
     system = System({"BACKBURNER_POLLS_PER_SECOND": "1000"})
     system.generator.default = Plan(runs_s=36_000)
     for number in range(MANY):

@@ -1,4 +1,4 @@
-"""Documents that are too long for one generation: cut, processed part by part, joined; nothing lost, nothing twice."""
+"""Documents too long for one generation are cut, processed in parts and merged; nothing is lost or repeated."""
 
 import json
 from itertools import pairwise
@@ -36,7 +36,7 @@ def sent(system):
     return [request["input"] for request in system.generator.requests]
 
 
-def test_every_character_reaches_exactly_one_part_and_the_answers_are_joined_in_order(system):
+def test_every_character_reaches_exactly_one_part_and_the_answers_are_merged_in_order(system):
     upload(system)
     system.process(KEY, TEXT)
     assert len(sent(system)) == 5
@@ -46,15 +46,15 @@ def test_every_character_reaches_exactly_one_part_and_the_answers_are_joined_in_
     assert system.bucket.keys("ledger/work/") == []
 
 
-def test_each_part_is_told_which_it_is(system):
+def test_each_part_is_told_its_number(system):
     upload(system)
     system.process(KEY, TEXT)
-    told = sorted(request["instructions"] for request in system.generator.requests)
-    assert [f"part {number} of 5" in text for number, text in enumerate(told, 1)] == [True] * 5
-    assert all(text.startswith("Copy the document.") for text in told)
+    sent_instructions = sorted(request["instructions"] for request in system.generator.requests)
+    assert [f"part {number} of 5" in text for number, text in enumerate(sent_instructions, 1)] == [True] * 5
+    assert all(text.startswith("Copy the document.") for text in sent_instructions)
 
 
-def test_the_run_record_names_the_parts_and_adds_up_what_they_used(system):
+def test_the_run_record_names_the_parts_and_adds_up_their_usage(system):
     upload(system, source=recipe(more="price: {input: 1, output: 2}\n"))
     system.process(KEY, TEXT)
     record = system.run_record(KEY)
@@ -71,7 +71,7 @@ def test_the_run_record_names_the_parts_and_adds_up_what_they_used(system):
     assert json.loads(journal)["usage"] == record["usage"]
 
 
-def test_the_overlap_repeats_the_end_of_the_part_before(system):
+def test_the_overlap_repeats_the_end_of_the_previous_part(system):
     upload(system, source=recipe("{max_input_tokens: 200, overlap_tokens: 10}"))
     system.process(KEY, TEXT)
     parts = sorted(sent(system), key=TEXT.index)
@@ -79,7 +79,7 @@ def test_the_overlap_repeats_the_end_of_the_part_before(system):
         assert after[:20] in before
 
 
-def test_parts_run_at_the_same_time_but_no_more_than_are_allowed():
+def test_parts_run_at_the_same_time_within_the_limit():
     system = System({"BACKBURNER_MAX_IN_FLIGHT": "2"})
     seen = []
 
@@ -94,16 +94,16 @@ def test_parts_run_at_the_same_time_but_no_more_than_are_allowed():
     assert system.problems() == []
 
 
-def test_answers_are_merged_by_generations_in_as_many_levels_as_it_takes(system):
+def test_answers_are_merged_by_the_model_in_as_many_levels_as_it_takes(system):
     upload(system, source=recipe("{max_input_tokens: 200, merge: Join them.}"))
     system.process(KEY, TEXT)
     merges = [request for request in system.generator.requests if request["instructions"] == "Join them."]
-    assert len(merges) == 3  # five answers, joined by twos and threes, and those two joined
+    assert len(merges) == 3  # five answers, joined in twos and threes, and those two joined
     assert {part["level"] for part in system.run_record(KEY)["parts"]} == {0, 1, 2}
     assert system.result(KEY).split() == TEXT.split()
 
 
-def test_json_answers_are_joined_as_the_items_of_an_array(system):
+def test_json_answers_are_merged_as_the_items_of_an_array(system):
     system.generator.text_of = lambda _: '{"a": 1}'
     upload(system, source=recipe("{max_input_tokens: 200, merge: concat}", "schema: {type: object}\n"))
     system.run(system.submit(KEY))
@@ -111,7 +111,7 @@ def test_json_answers_are_joined_as_the_items_of_an_array(system):
     assert json.loads(system.bucket.body("results/long/contract.txt.json")) == [{"a": 1}] * 5
 
 
-def test_answers_by_schema_are_merged_into_one_that_fits_the_schema(system):
+def test_answers_by_schema_are_merged_into_one_that_matches_the_schema(system):
     system.generator.text_of = lambda _: '{"a": 1}'
     upload(system, source=recipe(more="schema: {type: object}\n"))
     system.run(system.submit(KEY))
@@ -129,7 +129,7 @@ def test_a_document_is_cut_by_the_models_window_if_the_recipe_says_nothing():
 
 
 def test_a_text_beyond_every_window_is_never_sent_whole():
-    """Where nobody knows the model's window, that of the largest models is the bound."""
+    """If the model's window is not known, the largest window of any model is the limit."""
     system = System({"BACKBURNER_PROVIDER": "generic", "OPENAI_BASE_URL": "http://provider/v1"})
     text = TEXT * (5 * DEFAULT_WINDOW_TOKENS // len(TEXT))
     upload(system, text, "---\nmax_output_tokens: 100\n---\nCopy it.")
@@ -171,7 +171,7 @@ def test_a_part_that_the_provider_calls_too_long_is_cut_again(system):
     assert system.problems() == []
 
 
-def test_what_is_too_long_however_small_fails_after_few_tries(system):
+def test_what_is_too_long_at_any_size_fails_after_a_few_tries(system):
     system.generator.default = Plan(create=TOO_LONG)
     upload(system, source="Copy it.")
     system.run(system.submit(KEY))
@@ -181,7 +181,7 @@ def test_what_is_too_long_however_small_fails_after_few_tries(system):
     assert system.bucket.keys("ledger/open/") == []
 
 
-def test_a_failed_part_fails_the_job_and_a_replay_redoes_that_part_only(system):
+def test_a_failed_part_fails_the_job_and_a_replay_redoes_only_that_part(system):
     upload(system)
     third = TEXT[1190:1785]
     system.generator.plan(Plan(ending=Generation(id="", status="failed", error_code="invalid_prompt")), document=third)
@@ -203,7 +203,7 @@ def test_a_failed_part_fails_the_job_and_a_replay_redoes_that_part_only(system):
     assert system.bucket.keys("ledger/work/") == []
 
 
-def test_a_document_that_is_replaced_while_in_parts_makes_way(system):
+def test_a_document_replaced_while_in_parts_is_superseded(system):
     upload(system)
     system.run(system.submit(KEY))
     system.run(system.parts().tick.run(1.0))
@@ -216,7 +216,7 @@ def test_a_document_that_is_replaced_while_in_parts_makes_way(system):
     assert system.bucket.keys("ledger/work/") == []
 
 
-def test_a_run_in_parts_is_cancelled_with_all_of_them(system):
+def test_cancelling_a_run_in_parts_cancels_all_parts(system):
     system.generator.default = Plan(runs_s=10_000.0)
     upload(system)
     system.run(system.submit(KEY))
@@ -231,7 +231,7 @@ def test_a_run_in_parts_is_cancelled_with_all_of_them(system):
 
 
 def test_tokens_are_counted_as_the_model_counts_them(system):
-    """What comes back reports how many characters make a token; later documents are cut by it."""
+    """The usage that comes back shows how many characters make a token, and later documents are cut by that ratio."""
     system.process("inbox/one.txt", "x" * 8000)
     assert system.bucket.json("ledger/governor.json")["chars_per_token"]["model-1"] != 3.0
 
@@ -240,7 +240,7 @@ _USED = Usage(input_tokens=50, output_tokens=7, total_tokens=57)
 
 
 def divided_while_running(system):
-    """A document that is later called too long, by an answer that reports its usage; one of its parts is done."""
+    """A document that the provider calls too long after reporting usage, with one of its parts done."""
     too_long = Generation(id="", status="failed", error_code="context_length_exceeded", usage=_USED)
     system.generator.plan(Plan(ending=too_long, runs_s=5))
     system.generator.plan(Plan(runs_s=1))
@@ -252,22 +252,22 @@ def divided_while_running(system):
         system.run(system.parts().tick.run(5.0))
 
 
-def used_in_all(system):
-    """The tokens in the records of all runs of documents that ended."""
+def total_tokens_used(system):
+    """The tokens in the records of all runs that ended."""
     keys = [key for key in system.bucket.keys("") if key.startswith(("results/", "failed/", "ledger/superseded/"))]
     return sum(system.bucket.json(key)["usage"]["total_tokens"] for key in keys if key.endswith(".json"))
 
 
 @pytest.mark.parametrize("end", ["done", "cancelled", "superseded"])
 def test_a_run_that_is_divided_while_running_is_booked_once_however_it_ends(system, end):
-    """Its parts book what they used; the run books its own generation only, also where it is replaced or cancelled."""
+    """Its parts book what they used and the run books its own generation, also if it is replaced or cancelled."""
     divided_while_running(system)
     if end == "cancelled":
         system.run(system.parts().canceller.cancel(system.job(KEY), 1))
     if end == "superseded":
         system.upload(KEY, "A short one.")
     system.settle()
-    used = used_in_all(system)
+    used = total_tokens_used(system)
     assert used > _USED.total_tokens
     assert system.bucket.json("ledger/governor.json")["tokens"] == used
     assert system.problems() == []

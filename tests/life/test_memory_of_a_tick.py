@@ -1,4 +1,4 @@
-"""What a checker keeps of what it has handled: nothing that grows with the number of documents."""
+"""The memory a checker keeps after handling documents does not grow with their number."""
 
 import asyncio
 import gc
@@ -21,14 +21,14 @@ from support.system import System
 
 FEW, MANY = 30, 130
 SMALL = 16
-"""What is kept of so many runs at most, so that a hundred are enough to show what is not limited."""
+"""The most runs of which anything is kept, so that a hundred show what is not limited."""
 _OUTSIDE = (World, FakeBucket, FakeQueue, FakeGenerator, FakeExtractor, FakeClock)
-"""The world keeps everything. So does a process what it was loaded with, its code and its classes."""
+"""The world keeps everything, and a process keeps its own code and classes."""
 _LOADED = (ModuleType, type, FunctionType, FrameType)
 
 
 def bytes_kept(roots: Iterable[Any]) -> int:
-    """The size of all that can be reached from somewhere without going through the world outside."""
+    """The size of everything reachable from `roots`, except the world outside."""
     seen, left, size = dict[int, Any](), list(roots), 0
     while left:
         one = left.pop()
@@ -41,7 +41,7 @@ def bytes_kept(roots: Iterable[Any]) -> int:
 
 
 def kept_at_the_end(documents: int, *, is_waiting: bool) -> int:
-    """What a tick keeps once it has handled so many documents, and before it is over."""
+    """What a tick holds in memory after handling so many documents, just before it ends."""
     system, kept = System({"BACKBURNER_POLLS_PER_SECOND": "1000"}, max_noted=SMALL), list[int]()
     system.generator.default = Plan(runs_s=1.0)
     system.upload("recipes/default.md", "Do it.")
@@ -56,13 +56,13 @@ def kept_at_the_end(documents: int, *, is_waiting: bool) -> int:
     core = system.parts()
     core.journal.max_lines = SMALL
 
-    async def measured() -> None:  # in a task of its own: what a running task holds is not seen
+    async def measured() -> None:  # in its own task: what a running task holds is not visible
         kept.append(bytes_kept([core, *asyncio.all_tasks() - {asyncio.current_task()}]))
 
     async def hook(effect, moment):
         await asyncio.sleep(0)
         if effect.key == GOVERNOR and moment == "before" and len(asyncio.all_tasks()) == 1 and ended(system):
-            await asyncio.create_task(measured())  # the sweep looks whether it is due
+            await asyncio.create_task(measured())  # the sweep checks whether it is due
 
     system.world.hook = hook
     report = system.run(core.tick.run(1000.0))
@@ -72,7 +72,7 @@ def kept_at_the_end(documents: int, *, is_waiting: bool) -> int:
 
 
 def ended(system: System) -> bool:
-    """Whether no run is open any more."""
+    """Whether every run is over."""
     return not system.bucket.keys("ledger/open/")
 
 
@@ -90,17 +90,17 @@ def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("small_limits")
 @pytest.mark.parametrize(("is_waiting", "most_bytes"), [(False, 30), (True, 150)], ids=["finished", "waiting"])
 def test_what_a_tick_keeps_does_not_grow_with_the_documents_it_handles(*, is_waiting: bool, most_bytes: int) -> None:
-    """Neither with generations that it finds finished nor with documents that it takes from the backlog.
+    """Neither finished generations nor jobs taken from the backlog accumulate.
 
-    For the latter it keeps when the messages show that it has sent, until they have shown. A line of the journal, for
-    comparison, has a kilobyte.
+    For each message sent, a tick keeps the time at which it will show, until then. A line of the journal, for
+    comparison, takes a kilobyte.
     """
     few, many = (kept_at_the_end(documents, is_waiting=is_waiting) for documents in (FEW, MANY))
     assert (many - few) / (MANY - FEW) < most_bytes
 
 
 def test_what_is_known_of_records_is_limited() -> None:
-    """However many runs a process has met since its start."""
+    """That holds however many runs a process has met since its start."""
     governor = System().parts().governor
     for number in range(shared_counters._MAX_KNOWN + 100):
         governor.shared.remember(f"run-{number}", RecordState(is_open=False), governor.mark())
@@ -109,7 +109,7 @@ def test_what_is_known_of_records_is_limited() -> None:
 
 
 def test_a_sweep_that_reads_the_open_records_does_not_keep_them() -> None:
-    """It compares the governor's sums with all of them, and there may be twenty thousand."""
+    """It compares all of them, perhaps twenty thousand, with the governor's totals."""
     system, read, alive = System(max_noted=0), list[Effect](), list[int]()
     system.generator.default = Plan(runs_s=100_000.0)
     for number in range(MANY):

@@ -1,4 +1,4 @@
-"""What has ended is notified at least once, under one id, whatever dies; and no job depends on that."""
+"""Every end is notified at least once, under one id, whatever dies, and no job depends on it."""
 
 import asyncio
 import json
@@ -29,34 +29,34 @@ def new_system(*names: str, notify: str = "documents", **environment: str) -> Sy
 
 @pytest.fixture
 def system() -> System:
-    """One channel, notified of documents."""
+    """A system with one channel that is notified of documents."""
     return new_system()
 
 
-def told(system: System, channel: int = 0) -> list[Any]:
+def delivered(system: System, channel: int = 0) -> list[Any]:
     """What was sent, in order, including repetitions."""
-    return [body for _, body in system.channels[channel].told]
+    return [body for _, body in system.channels[channel].delivered]
 
 
 def tick(system: System, times: int = 1, after_s: float = MINUTE_S) -> None:
-    """As many ticks, each after a while."""
+    """Run `times` ticks, each after `after_s`."""
     for _ in range(times):
         system.world.later(after_s)
         system.run(system.tick())
 
 
 def left(system: System) -> list[str]:
-    """Notifications that are still to be sent."""
+    """The notifications still to be sent."""
     return system.bucket.keys("ledger/notices/")
 
 
 def test_a_done_document_is_notified_once_with_its_usage(system: System) -> None:
-    """By the tick that ended it, with the figures of its record."""
+    """The tick that ended the document sends it, with the figures of the record."""
     system.upload("recipes/default.md", PRICED)
     system.process(KEY, SECRET_TEXT)
     record = system.run_record(KEY)
-    assert len(told(system)) == 1
-    body = told(system)[0]
+    assert len(delivered(system)) == 1
+    body = delivered(system)[0]
     assert body["id"] == f"document_{record['job_id']}_1"
     assert body["type"] == "document.done"
     assert body["timestamp"] == record["finished_at"]
@@ -65,24 +65,24 @@ def test_a_done_document_is_notified_once_with_its_usage(system: System) -> None
     assert body["data"]["record_key"] == "results/contract.txt.run.json"
     assert body["data"]["result_key"] == record["result_key"]
     tick(system, 3)
-    assert len(told(system)) == 1
+    assert len(delivered(system)) == 1
     assert left(system) == []
 
 
 def test_a_document_that_submit_failed_is_notified_by_the_next_tick(system: System) -> None:
-    """With its reason and the key of its error record."""
+    """It has the reason and the key of the error record."""
     system.upload(BAD, SECRET_TEXT)
     system.run(system.submit(BAD))
-    assert told(system) == []
+    assert delivered(system) == []
     tick(system)
-    (body,) = told(system)
+    (body,) = delivered(system)
     assert (body["type"], body["data"]["reason"]) == ("document.failed", "unknown_recipe")
     assert body["data"]["record_key"] == "failed/nosuch/contract.txt.error.json"
     assert left(system) == []
 
 
 def test_notifications_have_no_content() -> None:
-    """Neither text nor partial text nor a provider's message: nothing but what the page names."""
+    """They contain neither text, partial text nor provider messages: only the documented fields."""
     system = new_system(notify="documents,folders")
     system.generator.plan(Plan(text=ANSWER))
     system.process("inbox/default/a.txt", SECRET_TEXT)
@@ -90,14 +90,14 @@ def test_notifications_have_no_content() -> None:
     system.run(system.submit(BAD))
     tick(system, 5)
     assert "nosuch" in system.error_record(BAD)["message"]
-    all_told = json.dumps(told(system))
-    assert {body["type"] for body in told(system)} == {"document.done", "document.failed", "folder.ended"}
+    all_told = json.dumps(delivered(system))
+    assert {body["type"] for body in delivered(system)} == {"document.done", "document.failed", "folder.ended"}
     for word in ("confidential", "summary", system.error_record(BAD)["message"]):
         assert word not in all_told
 
 
 def test_without_channels_no_notice_is_written() -> None:
-    """Off: no notice is written, listed or removed."""
+    """If notifications are off, no notice is written, listed or removed."""
     system = System()
     system.process(KEY, SECRET_TEXT)
     tick(system, 3)
@@ -105,12 +105,12 @@ def test_without_channels_no_notice_is_written() -> None:
 
 
 def test_a_document_in_parts_is_notified_once(system: System) -> None:
-    """Its parts are jobs, and no documents; its figures count them."""
+    """Its parts are jobs but not documents, and their figures are included."""
     system.upload("recipes/parts.md", "---\nsplit: {max_input_tokens: 20}\n---\nDo it.")
     key = "inbox/parts/contract.txt"
     system.process(key, " ".join(f"word{number}" for number in range(40)))
     assert len(system.generator.made) > 1
-    (body,) = told(system)
+    (body,) = delivered(system)
     assert body["data"]["usage"] == system.run_record(key)["usage"]
 
 
@@ -122,13 +122,13 @@ def test_a_superseded_run_is_not_notified(system: System) -> None:
     system.upload(KEY, "version 2")
     system.run(system.submit(KEY))
     system.settle()
-    assert [body["data"]["job_id"] for body in told(system)] == [system.job(KEY)]
+    assert [body["data"]["job_id"] for body in delivered(system)] == [system.job(KEY)]
     tick(system, 2)
     assert left(system) == []
 
 
 def effects_of(prepare: Any, notify: str) -> int:
-    """How many effects a tick has that ends what was prepared."""
+    """The number of effects of a tick that ends what `prepare` set up."""
     system = new_system(notify=notify)
     prepare(system)
     first = len(system.world.effects)
@@ -137,7 +137,7 @@ def effects_of(prepare: Any, notify: str) -> int:
 
 
 def _brought_to_its_end(system: System) -> None:
-    """One document whose generation is ready, one that submit has failed."""
+    """One document whose generation is ready, and one that submit has failed."""
     system.upload("recipes/default.md", PRICED)
     for key, text in (("inbox/default/a.txt", SECRET_TEXT), (BAD, SECRET_TEXT)):
         system.upload(key, text)
@@ -149,7 +149,7 @@ def _brought_to_its_end(system: System) -> None:
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_after_a_crash_at_any_effect_of_a_tick_everything_is_notified(moment: Moment) -> None:
-    """Each end is notified under one id, each folder is counted once, and no notification remains."""
+    """Each end is notified under one id, each folder is counted once, and nothing remains to be sent."""
     number = effects_of(_brought_to_its_end, "documents,folders")
     assert number > 30
     for effect in thinned(range(number), one_in=6):
@@ -173,7 +173,7 @@ def test_after_a_crash_at_any_effect_of_a_tick_everything_is_notified(moment: Mo
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_after_a_crash_at_any_effect_of_submit_a_failed_document_is_notified(moment: Moment) -> None:
-    """From the guard to the end: the event or the guard comes again, and its end is notified once."""
+    """Whichever step submit dies at, the event or the guard arrives again and the failure is notified once."""
     for effect in range(40):
         system = new_system()
         system.upload(BAD, SECRET_TEXT)
@@ -191,24 +191,24 @@ def test_after_a_crash_at_any_effect_of_submit_a_failed_document_is_notified(mom
             return
 
 
-def test_a_channel_that_does_not_accept_it_now_gets_it_later(system: System) -> None:
-    """Every five minutes, until it is taken: the job has long been done."""
+def test_a_channel_that_refuses_a_notification_gets_it_later(system: System) -> None:
+    """It is tried every five minutes until it succeeds, long after the job is done."""
     system.channels[0].refuses = True
     system.process(KEY, SECRET_TEXT)
     assert system.problems() == []
-    assert told(system) == []
+    assert delivered(system) == []
     tick(system, 2)
     assert len(system.channels[0].tries) == 1
     tick(system, 1, RETRY_S)
     assert len(system.channels[0].tries) == 2
     system.channels[0].refuses = False
     tick(system, 1, RETRY_S)
-    assert len(told(system)) == 1
+    assert len(delivered(system)) == 1
     assert left(system) == []
 
 
-def test_after_a_day_it_is_given_up_and_counted(system: System) -> None:
-    """The report of that tick says so, and nothing is left."""
+def test_after_a_day_a_notification_is_given_up_and_counted(system: System) -> None:
+    """That tick's report counts it as lost, and nothing is left."""
     system.channels[0].refuses = True
     system.process(KEY, SECRET_TEXT)
     system.world.later(KEPT_S + 1)
@@ -218,17 +218,17 @@ def test_after_a_day_it_is_given_up_and_counted(system: System) -> None:
 
 
 def test_only_channels_that_refused_are_tried_again() -> None:
-    """The other has it already."""
+    """The other channel already has it."""
     system = new_system("first", "second")
     system.channels[1].refuses = True
     system.process(KEY, SECRET_TEXT)
     system.channels[1].refuses = False
     tick(system, 1, RETRY_S)
-    assert (len(told(system, 0)), len(told(system, 1))) == (1, 1)
+    assert (len(delivered(system, 0)), len(delivered(system, 1))) == (1, 1)
 
 
 def test_a_silent_channel_costs_a_tick_a_bounded_time(system: System) -> None:
-    """Fifty documents, and nobody there: all are done, a few tries were made, each of them bounded."""
+    """With fifty documents and no answer, all are done after a few tries, each limited in time."""
     system.channels[0].takes_s = 3600.0
     keys = [f"inbox/{number}.txt" for number in range(50)]
     for key in keys:
@@ -242,8 +242,8 @@ def test_a_silent_channel_costs_a_tick_a_bounded_time(system: System) -> None:
     assert 3 <= len(system.channels[0].tries) < 50
 
 
-def test_a_channel_that_refuses_everything_is_tried_a_few_times_a_tick(system: System) -> None:
-    """What was not asked for waits as it is, and goes out when it is taken again."""
+def test_a_channel_that_refuses_everything_is_tried_a_few_times_per_tick(system: System) -> None:
+    """Notifications that were not tried wait, and are sent once the channel accepts them again."""
     channel = system.channels[0]
     channel.refuses = True
     for number in range(100):
@@ -258,7 +258,7 @@ def test_a_channel_that_refuses_everything_is_tried_a_few_times_a_tick(system: S
 
 
 def test_an_outage_of_one_channel_costs_a_handful_of_calls_a_tick() -> None:
-    """The other receives everything; a hundred kept notifications are not read each minute; afterwards all go out."""
+    """The other channel gets everything, and a hundred stored notifications are not read each minute but sent later."""
     system = new_system("first", "second")
     system.channels[1].refuses = True
     for number in range(100):
@@ -271,12 +271,12 @@ def test_an_outage_of_one_channel_costs_a_handful_of_calls_a_tick() -> None:
     assert len([effect for effect in system.world.effects[first:] if effect.key.startswith("ledger/notices/")]) < 60
     system.channels[1].refuses = False
     tick(system, 3, RETRY_S)
-    assert len(system.channels[1].by_id) == len(system.channels[0].told) == 100
+    assert len(system.channels[1].by_id) == len(system.channels[0].delivered) == 100
     assert left(system) == []
 
 
-def test_a_document_costs_four_calls_more_and_a_tick_a_listing(system: System) -> None:
-    """A notice is put, read and removed, and its record is read."""
+def test_notifying_costs_four_calls_per_document_and_a_listing_per_tick(system: System) -> None:
+    """Its notice is put, read and removed, and its record is read."""
     system.upload(KEY, SECRET_TEXT)
     system.world.later(1)
     system.run(system.submit(KEY))
@@ -293,8 +293,8 @@ def test_a_document_costs_four_calls_more_and_a_tick_a_listing(system: System) -
     assert counts[0] - counts[1] == 5
 
 
-def test_one_that_is_never_taken_does_not_hold_up_the_others(system: System) -> None:
-    """A receiver that rejects one document's notification gets all others."""
+def test_a_notification_that_is_never_accepted_does_not_delay_the_others(system: System) -> None:
+    """A receiver that rejects one document's notification gets all the others."""
     system.process(KEY, SECRET_TEXT)
     (identity,) = system.channels[0].by_id
     other = new_system()
@@ -305,8 +305,8 @@ def test_one_that_is_never_taken_does_not_hold_up_the_others(system: System) -> 
     assert len(other.channels[0].by_id) == 5
 
 
-def test_a_store_that_refuses_the_notice_costs_no_job(system: System) -> None:
-    """The document is done; that its notification is lost is in the log."""
+def test_a_store_that_refuses_the_notice_fails_no_job(system: System) -> None:
+    """The document is done, and the log says that its notification is lost."""
 
     async def hook(effect: Effect, moment: Moment) -> None:
         if effect.key.startswith("ledger/notices/new/") and (effect.name, moment) == ("bucket.put", "before"):
@@ -316,10 +316,10 @@ def test_a_store_that_refuses_the_notice_costs_no_job(system: System) -> None:
     system.process(KEY, SECRET_TEXT)
     assert system.problems() == []
     assert len(system.generator.made) == 1
-    assert told(system) == []
+    assert delivered(system) == []
 
 
-def test_a_store_that_refuses_in_between_stops_no_tick(system: System) -> None:
+def test_a_store_that_refuses_for_a_while_stops_no_tick(system: System) -> None:
     """Every call about notices fails for a while: the tick still reports, and everything is notified afterwards."""
 
     async def hook(effect: Effect, moment: Moment) -> None:
@@ -332,15 +332,15 @@ def test_a_store_that_refuses_in_between_stops_no_tick(system: System) -> None:
     assert system.problems() == []
     system.world.hook = let_others_go
     tick(system)
-    assert len(told(system)) == 1
+    assert len(delivered(system)) == 1
 
 
-def test_a_notice_that_cannot_be_read_holds_up_nobody(system: System) -> None:
-    """It is passed over, and goes after a day."""
+def test_an_unreadable_notice_delays_no_other(system: System) -> None:
+    """It is skipped, and removed after a day."""
     system.bucket.upload("ledger/notices/new/damaged.json", "{")
     system.bucket.upload("ledger/notices/owed/damaged.json", "{")
     system.process(KEY, SECRET_TEXT)
-    assert len(told(system)) == 1
+    assert len(delivered(system)) == 1
     system.world.later(KEPT_S + 1)
     report = system.run(system.tick())
     assert left(system) == []
@@ -355,11 +355,11 @@ def test_a_notice_of_a_run_that_never_ended_is_removed(system: System) -> None:
     assert len(left(system)) == 1
     tick(system, 1, VOID_S)
     assert left(system) == []
-    assert told(system) == []
+    assert delivered(system) == []
 
 
 def test_two_ticks_at_once_notify_under_one_id(system: System) -> None:
-    """Perhaps twice; a receiver that looks at ids has it once."""
+    """It may be sent twice; a receiver that compares ids has it once."""
     system.upload(KEY, SECRET_TEXT)
     system.run(system.submit(KEY))
     system.world.later(60)

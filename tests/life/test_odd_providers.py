@@ -1,4 +1,4 @@
-"""Providers that say odd things: nothing is paid for twice because of it, nothing hangs, nobody else has to suffer."""
+"""Odd answers of providers: nothing is paid twice because of them, nothing hangs, and no other job suffers."""
 
 import json
 import logging
@@ -17,9 +17,9 @@ BATCH = "inbox/batch.jsonl"
 DAY_S = 86_400.0
 
 
-def told(**more):
-    """How a generation ended, as a create or a retrieve may tell it."""
-    ended = {"id": "", "status": "completed", "text": "told at once", "usage": Usage(total_tokens=5)}
+def ended_generation(**more):
+    """A generation that has ended, as a create or a retrieve may return it."""
+    ended = {"id": "", "status": "completed", "text": "answered at once", "usage": Usage(total_tokens=5)}
     return Generation(**ended | more)
 
 
@@ -43,30 +43,30 @@ def governor(system):
 
 
 def tick_for(system, seconds, step_s=STEP_S):
-    """Ticks for so long, twice a minute or more often."""
+    """Run ticks for `seconds`, one every `step_s`."""
     for _ in range(int(seconds / step_s)):
         system.run(system.tick())
         system.world.later(step_s)
 
 
-def answered_at_once(**more):
-    """A server that ignores `background`: the create brings the end, and nothing is known of it afterwards."""
-    return Plan(create=told(id="resp_now", **more), forgets=True)
+def finished_by_the_create(**more):
+    """A server that ignores `background`: the create returns the finished generation, which is absent afterwards."""
+    return Plan(create=ended_generation(id="resp_now", **more), forgets=True)
 
 
-# A create that is answered with the end.
+# A create that returns the finished generation.
 
 
 @pytest.mark.parametrize("spelt", ["completed", "COMPLETED"])
 def test_a_create_that_is_answered_with_the_text_is_a_result(spelt):
-    """Paid once, though every later question about it is answered 404; submit writes no result."""
+    """It is paid once though every retrieve is answered 404, and submit writes no result."""
     system = System()
-    system.generator.plan(answered_at_once(status=spelt))
+    system.generator.plan(finished_by_the_create(status=spelt))
     system.upload(KEY, "text")
     system.run(system.submit(KEY))
     assert system.bucket.keys("results/") == []
     system.settle()
-    assert system.result(KEY) == "told at once"
+    assert system.result(KEY) == "answered at once"
     assert len(system.generator.requests) == 1
     record = system.run_record(KEY)
     assert (record["suspected_orphans"], record["usage"]["total_tokens"]) == (0, 5)
@@ -75,9 +75,9 @@ def test_a_create_that_is_answered_with_the_text_is_a_result(spelt):
 
 
 def test_a_line_whose_create_is_answered_with_the_text_is_a_result():
-    """The same for a batch."""
+    """The same holds for a line of a batch."""
     system = System()
-    system.generator.plan(answered_at_once(body={"id": "resp_now", "output": []}), document="one")
+    system.generator.plan(finished_by_the_create(body={"id": "resp_now", "output": []}), document="one")
     system.process(BATCH, batch({"input": "one"}, {"input": "two"}))
     first, _ = read(system, "results/batch.jsonl.jsonl")
     assert first["response"]["request_id"] == "resp_now"
@@ -94,18 +94,18 @@ def test_a_line_whose_create_is_answered_with_the_text_is_a_result():
         ({"status": "incomplete", "incomplete_reason": "content_filter"}, "content_filter", 1),
     ],
 )
-def test_any_end_reported_by_a_create_is_an_end(more, reason, creates):
-    """With what follows from it, as if a retrieve had told it."""
+def test_any_end_that_a_create_returns_is_an_end(more, reason, creates):
+    """It has the same consequences as if a retrieve had returned it."""
     system = System()
     for number in range(3):
-        system.generator.plan(Plan(create=told(id=f"resp_now{number}", **more), forgets=True))
+        system.generator.plan(Plan(create=ended_generation(id=f"resp_now{number}", **more), forgets=True))
     system.process(KEY, "text")
     assert system.error_record(KEY)["reason"] == reason
     assert len(system.generator.requests) == creates
     assert system.generator.retrieved == []
 
 
-# What a retrieve says while the generation runs.
+# What a retrieve returns while the generation runs.
 
 ODD = {
     "400": FailedCall(status=400),
@@ -124,8 +124,8 @@ ODD = {
 
 
 @pytest.mark.parametrize("odd", ODD)
-def test_an_odd_answer_while_it_runs_gives_nothing_up(odd):
-    """Neither once nor for half a minute in the middle: documents and lines are paid once."""
+def test_an_odd_answer_while_a_generation_runs_does_not_end_it(odd):
+    """Whether it comes once or for half a minute, documents and lines are paid once."""
     alive = Generation(id="", status="in_progress")
     system = System()
     system.generator.default = Plan(runs_s=700.0, retrieves=(alive, alive, *(ODD[odd],) * 3, alive, ODD[odd]))
@@ -141,7 +141,7 @@ def test_an_odd_answer_while_it_runs_gives_nothing_up(odd):
 
 
 def test_a_lasting_absence_is_a_loss_that_the_record_shows():
-    """Told again and again for two minutes; the lost one is not "queued" in the record of what is done."""
+    """After two minutes of absence a generation is lost, and the record of the result shows that, not `queued`."""
     system = System()
     system.generator.plan(Plan(forgets=True))
     system.upload(KEY, "text")
@@ -155,8 +155,8 @@ def test_a_lasting_absence_is_a_loss_that_the_record_shows():
     assert system.generator.retrieved.count(first.id) >= 4
 
 
-def test_absences_that_are_far_apart_are_no_loss():
-    """Two 404s with an answer between them say nothing, however long the generation runs."""
+def test_absences_far_apart_are_not_a_loss():
+    """Two 404s with another answer in between mean nothing, however long the generation runs."""
     gone, alive = FailedCall(status=404), Generation(id="", status="in_progress")
     system = System()
     system.generator.default = Plan(runs_s=3000.0, retrieves=(gone, alive) * 8)
@@ -167,8 +167,8 @@ def test_absences_that_are_far_apart_are_no_loss():
     assert len(system.generator.made) == 1
 
 
-def test_a_status_that_nobody_knows_ends_at_the_deadline_verbatim():
-    """Looked at again until then, paid once."""
+def test_an_unknown_status_ends_at_the_deadline_and_is_recorded_verbatim():
+    """It is polled until then, and paid once."""
     system = System({"BACKBURNER_DEADLINE_S": "600"})
     system.generator.default = Plan(runs_s=1.0, ending=Generation(id="", status="requires_action"))
     system.upload(KEY, "text")
@@ -185,8 +185,8 @@ def test_a_status_that_nobody_knows_ends_at_the_deadline_verbatim():
 
 
 @pytest.mark.parametrize("page", [FailedCall(status=None, is_garbled=True), FailedCall(status=302)])
-def test_a_page_of_html_for_ever_ends_a_day_after_the_deadline(page):
-    """It is the provider's failure; an outage of any length is not."""
+def test_endless_html_pages_end_a_day_after_the_deadline(page):
+    """It then fails as `provider_failed`; an outage of any length does not."""
     system = System({"BACKBURNER_DEADLINE_S": "600"})
     system.generator.plan(Plan(retrieves=(page,) * 10_000), document="text")
     system.generator.plan(Plan(retrieves=(page,) * 10_000), document="one")
@@ -207,8 +207,8 @@ def test_a_page_of_html_for_ever_ends_a_day_after_the_deadline(page):
 
 
 @pytest.mark.parametrize("hint_s", [86_400.0, 365 * DAY_S, 1e8])
-def test_a_hint_hides_nothing_beyond_its_deadline(hint_s):
-    """`Retry-After` of a day on one retrieve: a deadline of ten minutes is kept, and what has ended is collected."""
+def test_a_retry_after_hides_no_message_beyond_its_deadline(hint_s):
+    """With a `Retry-After` of a day, a deadline of ten minutes is kept and what has ended is collected."""
     system = System({"BACKBURNER_DEADLINE_S": "600"})
     late = FailedCall(status=429, retry_after_s=hint_s)
     system.generator.plan(Plan(runs_s=1e9, retrieves=(late, late)), document="text")
@@ -226,8 +226,8 @@ def test_a_hint_hides_nothing_beyond_its_deadline(hint_s):
 # Whose answer it is.
 
 
-def test_an_id_that_another_run_has_is_ambiguous():
-    """A caching gateway gives the first document's id to the second: it never gets the first one's text."""
+def test_an_id_that_belongs_to_another_run_is_ambiguous():
+    """A caching gateway gives the first document's id to the second, which never gets the first one's text."""
     system = System()
     system.process(KEY, "text")
     (first,) = system.generator.made
@@ -243,18 +243,18 @@ def test_an_id_that_another_run_has_is_ambiguous():
     assert system.problems() == []
 
 
-def test_an_id_that_is_given_again_to_the_same_run_is_ambiguous_too():
-    """A gateway that answers every create with what it has: the job ends, and never with an old answer."""
+def test_an_id_that_the_same_run_already_had_is_ambiguous():
+    """A gateway answers every create with the same generation: the job ends, and never with that old answer."""
     system = System()
-    system.generator.default = Plan(create=told(id="resp_same", text="", usage=None))
+    system.generator.default = Plan(create=ended_generation(id="resp_same", text="", usage=None))
     system.process(KEY, "text")
     error = system.error_record(KEY)
     assert (error["reason"], error["suspected_orphans"]) == ("provider_failed", 2)
     assert "resp_same" in error["message"]
 
 
-def test_lines_that_are_given_one_id_never_share_an_answer():
-    """Two lines of one batch, one id: the second is tried again."""
+def test_lines_that_get_the_same_id_never_share_an_answer():
+    """If two lines of a batch get one id, the second is tried again."""
     system = System()
     system.generator.plan(Plan(create=Generation(id="resp_1", status="queued")), document="two")
     system.process(BATCH, batch({"input": "one"}, {"input": "two"}))
@@ -266,21 +266,21 @@ def test_lines_that_are_given_one_id_never_share_an_answer():
 
 
 @pytest.mark.parametrize("provider", ["openai", "generic"])
-def test_an_echo_of_another_jobs_name_is_another_jobs_answer(provider):
-    """Where `metadata.job_id` is sent, its echo is checked; elsewhere nothing is made of it."""
+def test_a_create_that_echoes_another_job_id_is_another_jobs_answer(provider):
+    """The echo is checked only where `metadata.job_id` is sent."""
     environment = {"BACKBURNER_PROVIDER": provider, "OPENAI_BASE_URL": "http://host/v1"}
     system = System(environment)
-    system.generator.plan(Plan(create=told(id="resp_other", job="f" * 32)))
+    system.generator.plan(Plan(create=ended_generation(id="resp_other", job="f" * 32)))
     system.process(KEY, "text")
     is_checked = provider == "openai"
-    assert system.result(KEY) == ("In short: text" if is_checked else "told at once")
+    assert system.result(KEY) == ("In short: text" if is_checked else "answered at once")
     assert system.run_record(KEY)["suspected_orphans"] == is_checked
 
 
-def test_a_retrieve_that_echoes_another_jobs_name_is_no_answer():
-    """It is looked at again; one such answer gives nothing up."""
+def test_a_retrieve_that_echoes_another_job_id_is_not_an_answer():
+    """The generation is polled again; a few such answers do not end it."""
     system = System()
-    system.generator.plan(Plan(retrieves=(told(id="resp_1", job="f" * 32),) * 2))
+    system.generator.plan(Plan(retrieves=(ended_generation(id="resp_1", job="f" * 32),) * 2))
     system.process(KEY, "text")
     assert system.result(KEY) == "In short: text"
     assert len(system.generator.requests) == 1
@@ -289,8 +289,8 @@ def test_a_retrieve_that_echoes_another_jobs_name_is_no_answer():
 # Pauses.
 
 
-def test_a_store_that_is_off_pauses_and_counts_nothing():
-    """As vLLM does without its store: its own words are shown, no attempt, no orphan; it continues by itself."""
+def test_a_provider_without_a_store_is_paused_and_no_attempt_counted():
+    """As with vLLM, the pause shows the server's own words, no attempt or orphan is counted, and it ends by itself."""
     system = System()
     words = "`store=True` (default) is not supported. Set `VLLM_ENABLE_RESPONSES_API_STORE=1`."
     system.generator.default = Plan(
@@ -309,7 +309,7 @@ def test_a_store_that_is_off_pauses_and_counts_nothing():
 
 
 def test_an_address_without_an_api_fails_no_document():
-    """A base URL without `/v1`: everything waits, and the pause names the address."""
+    """If the base URL lacks `/v1`, everything waits, and the pause names the address."""
     system = System()
     nowhere = FailedCall(status=404, is_api_error=False, url="POST http://host:8000/responses")
     system.generator.default = Plan(create=nowhere)
@@ -325,8 +325,8 @@ def test_an_address_without_an_api_fails_no_document():
 
 
 @pytest.mark.parametrize("call", ["create", "retrieve"])
-def test_a_refused_key_is_forgiven_by_any_call_that_is_accepted(call):
-    """With nothing that waits no create would ever come: the alarm ends with the first retrieve that goes through."""
+def test_a_pause_for_a_refused_key_ends_with_any_accepted_call(call):
+    """If no job waits, no create comes: the first retrieve that is accepted ends the pause and its alarm."""
     system, refused = System(), FailedCall(status=401)
     system.generator.plan(Plan(runs_s=500.0, retrieves=(refused,) * 2 if call == "retrieve" else ()), document="text")
     system.upload(KEY, "text")
@@ -345,8 +345,8 @@ def test_a_refused_key_is_forgiven_by_any_call_that_is_accepted(call):
     assert governor(system)["pauses"] == {}
 
 
-def test_a_pause_for_money_is_not_forgiven_by_a_retrieve():
-    """Looking costs nothing: it proves nothing about the next create."""
+def test_a_pause_for_an_exhausted_quota_does_not_end_with_a_retrieve():
+    """A retrieve costs nothing, so it proves nothing about the next create."""
     system = System()
     system.generator.plan(Plan(runs_s=500.0), document="text")
     system.upload(KEY, "text")
@@ -359,8 +359,8 @@ def test_a_pause_for_money_is_not_forgiven_by_a_retrieve():
     assert len(system.generator.requests) <= 2 + system.world.seconds / 60  # two uploads, and one probe a minute
 
 
-def test_a_pause_for_which_nobody_waits_ends():
-    """The job that met it is gone: nobody probes any more, and the alarm does not continue for ever."""
+def test_a_pause_that_no_job_waits_for_ends():
+    """The job that caused it is gone and nobody probes, so the pause and its alarm end."""
     system = System()
     system.generator.plan(Plan(create=FailedCall(status=403)))
     system.upload(KEY, "text")
@@ -371,24 +371,24 @@ def test_a_pause_for_which_nobody_waits_ends():
     assert counters.pauses == {}
 
 
-# Cut off, and what caps mean.
+# Answers that were cut off, and caps.
 
 
-def test_a_text_that_meets_its_cap_is_tried_with_twice_the_cap():
-    """Called completed, and yet as many tokens as were asked for: never a result."""
+def test_a_text_that_reaches_its_cap_is_retried_with_twice_the_cap():
+    """A completed answer with exactly as many tokens as its cap is not taken for a result."""
     system = System()
     system.bucket.upload("recipes/default.md", "---\nmax_output_tokens: 100\n---\nDo it.")
-    met = told(text="half a", usage=Usage(input_tokens=5, output_tokens=100, total_tokens=105))
+    met = ended_generation(text="half a", usage=Usage(input_tokens=5, output_tokens=100, total_tokens=105))
     system.generator.plan(Plan(ending=met), document="text")
-    system.generator.plan(Plan(ending=told(text="half a", is_cut_off=True)), document="other")
+    system.generator.plan(Plan(ending=ended_generation(text="half a", is_cut_off=True)), document="other")
     system.process(KEY, "text")
     system.process("inbox/b.txt", "other")
     assert [request["max_output_tokens"] for request in system.generator.requests] == [100, 200, 100, 200]
     assert (system.result(KEY), system.result("inbox/b.txt")) == ("In short: text", "In short: other")
 
 
-def test_a_line_without_a_cap_is_not_sent_again_with_the_providers_own():
-    """As vLLM echoes it; only a cap that was sent is doubled."""
+def test_a_line_without_a_cap_is_not_retried_with_the_providers_own():
+    """Only a cap that was sent is doubled, not the one that vLLM echoes."""
     cut = Generation(id="", status="incomplete", incomplete_reason="max_output_tokens")
     system = System()
     for document in ("one", "two"):
@@ -410,8 +410,8 @@ def _with_body(generation, more):
     )
 
 
-def test_a_doubled_cap_that_does_not_fit_the_window_is_no_document_that_is_too_long():
-    """The text was cut off; what does not fit is only the doubled cap."""
+def test_a_doubled_cap_beyond_the_window_does_not_make_the_document_too_large():
+    """The failure is `output_truncated`, since only the doubled cap does not fit."""
     system = System()
     system.bucket.upload("recipes/default.md", "---\nmax_output_tokens: 100\n---\nDo it.")
     cut = Generation(id="", status="incomplete", text="half a", incomplete_reason="max_output_tokens")
@@ -422,8 +422,8 @@ def test_a_doubled_cap_that_does_not_fit_the_window_is_no_document_that_is_too_l
     assert (error["reason"], error["partial_text"]) == ("output_truncated", "half a")
 
 
-def test_vllms_too_long_is_cut_smaller_and_sent_once_more():
-    """By its words, since it gives no code for it."""
+def test_a_context_overflow_of_vllm_is_cut_smaller_and_sent_again():
+    """It is recognised by its words, since vLLM gives no code for it."""
     system = System()
     words = (
         "This model's maximum context length is 8192 tokens. However, your prompt contains at least 9000 input tokens."
@@ -436,15 +436,15 @@ def test_vllms_too_long_is_cut_smaller_and_sent_once_more():
     assert system.problems() == []
 
 
-# What is not told, and what is told too much.
+# What a provider leaves out, and what it repeats.
 
 
 @pytest.mark.parametrize("usage", [None, Usage()])
-def test_if_usage_is_never_reported_the_estimate_counts(usage):
-    """A budget that a silent provider could never spend would be none."""
+def test_if_usage_is_not_reported_the_estimate_counts(usage):
+    """Otherwise a provider that reports no usage would never use up a budget."""
     system = System({"BACKBURNER_DAILY_TOKENS": "1000000"})
     system.bucket.upload("recipes/default.md", "---\nmax_output_tokens: 500\n---\nDo it.")
-    system.generator.default = Plan(ending=told(usage=usage))
+    system.generator.default = Plan(ending=ended_generation(usage=usage))
     system.process(KEY, "text " * 100)
     documents = governor(system)["tokens"]
     assert documents > 500
@@ -458,8 +458,8 @@ DIARY = "My dear diary"
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422, 429, 500, 501, 503])
-def test_a_providers_words_stand_in_the_error_record_and_nowhere_else(status, caplog):
-    """It repeats the document and the key: neither is logged, nor shown to whoever may read the governor."""
+def test_a_providers_words_are_in_the_error_record_and_nowhere_else(status, caplog):
+    """They repeat the document and the key, so they are neither logged nor shown to readers of the governor."""
     caplog.set_level(logging.DEBUG)
     said = FailedCall(status=status, code="odd code of mine", message=f"{DIARY}, refused")
     system = System()
@@ -490,8 +490,8 @@ POISON = [
 
 
 @pytest.mark.parametrize("poison", POISON, ids=range(len(POISON)))
-def test_poison_in_an_answer_ends_its_job_and_harms_no_other(poison):
-    """For a document and a line, with a price and a budget: everything ends, and the governor stays readable."""
+def test_impossible_values_in_an_answer_harm_no_other_job(poison):
+    """With a price and a budget, every document and line ends, and the governor stays readable."""
     system = System({"BACKBURNER_DAILY_COST": "1000", "BACKBURNER_DAILY_TOKENS": "1000000"})
     system.bucket.upload("recipes/default.md", "---\nprice: {input: 1, output: 2}\n---\nDo it.")
     message = {"type": "message", "content": [{"type": "output_text", "text": "fine"}]}
@@ -509,8 +509,8 @@ def test_poison_in_an_answer_ends_its_job_and_harms_no_other(poison):
     assert system.problems() == []
 
 
-def test_an_id_that_comes_back_after_the_attempt_was_given_back_is_noticed():
-    """It ended for want of money, so no attempt was used: the same id again is still no new generation."""
+def test_an_id_that_returns_after_an_uncounted_attempt_is_noticed():
+    """The first attempt ended for lack of quota and was not counted, yet the same id is not a new generation."""
     system = System()
     system.generator.plan(Plan(runs_s=1.0, ending=Generation(id="", status="failed", error_code="insufficient_quota")))
     system.generator.plan(Plan(create=Generation(id="resp_1", status="queued")))
@@ -521,7 +521,7 @@ def test_an_id_that_comes_back_after_the_attempt_was_given_back_is_noticed():
 
 
 def test_the_first_look_comes_before_the_deadline():
-    """However long generations of that model usually take."""
+    """That holds however long the model's generations usually take."""
     system = System()
     system.bucket.upload("ledger/governor.json", json.dumps({"usual_s": {"model-1": 90_000.0}}))
     system.bucket.upload("recipes/default.md", "---\ndeadline: 60s\n---\nDo it.")

@@ -17,7 +17,7 @@ STATES = ("waiting", "running", "done", "failed", "unclaimed")
 
 
 def look(system):
-    """The counts, and whether they are all."""
+    """The counts above zero, whose sum must be the number of documents."""
     found = system.run(OverviewReader(bucket=system.bucket, sweeper=system.parts().tick.sweeper).read())
     counts = {name: getattr(found, name) for name in STATES if getattr(found, name)}
     assert sum(counts.values()) == found.documents
@@ -25,7 +25,7 @@ def look(system):
 
 
 def test_every_document_is_counted_once_in_its_state():
-    """Done, failed, running, waiting, and uploaded but not claimed: young and old."""
+    """Done, failed, running, waiting, and unclaimed documents both young and old are counted."""
     system = System({"BACKBURNER_MAX_IN_FLIGHT": "2"})
     for number in range(3):
         system.process(f"inbox/{number}.txt", f"text {number}")
@@ -44,8 +44,8 @@ def test_every_document_is_counted_once_in_its_state():
     assert found.waiting_for == Counter({"capacity": 1})
 
 
-def test_a_changed_document_is_what_it_is_now():
-    """The result of an older version does not answer it; a failure after a result does."""
+def test_a_changed_document_has_the_state_of_its_current_version():
+    """A result of an older version does not count for the new one; a failure after a result does."""
     system = System()
     system.process("inbox/a.txt", "text")
     system.process("inbox/b.txt", "text")
@@ -55,8 +55,8 @@ def test_a_changed_document_is_what_it_is_now():
     assert look(system)[0] == {"unclaimed": 1, "failed": 1}
 
 
-def test_a_document_in_parts_is_one_and_its_parts_are_open_records():
-    """They are work, not uploads."""
+def test_a_document_in_parts_counts_once_and_its_parts_as_open_records():
+    """Parts are jobs but not documents."""
     system = System()
     system.upload("recipes/parts.md", "---\nsplit: {max_input_tokens: 20}\n---\nDo it.")
     system.upload("inbox/parts/a.txt", " ".join(f"word{number}" for number in range(40)))
@@ -70,8 +70,8 @@ def test_a_document_in_parts_is_one_and_its_parts_are_open_records():
     assert sum(found.open.values()) > 3
 
 
-def test_names_that_sort_otherwise_with_their_suffix_are_found(monkeypatch):
-    """Results are listed page by page, and a stem may be the beginning of another."""
+def test_names_whose_order_changes_with_their_suffix_are_found(monkeypatch):
+    """Results are listed page by page, and one name may be the beginning of another."""
     monkeypatch.setattr("backburner.ledger.inbox_pages.PAGE", 2)
     system = System()
     keys = [
@@ -90,7 +90,7 @@ def test_names_that_sort_otherwise_with_their_suffix_are_found(monkeypatch):
 
 
 def test_the_sum_is_right_while_work_continues():
-    """Whatever is claimed or ends between two reads: nobody is counted twice, and hardly anybody as unclaimed."""
+    """Whatever is claimed or ends between two reads, each document is counted once."""
     system = System()
     system.generator.default = Plan(runs_s=3.0)
     keys = [f"inbox/{number}.txt" for number in range(30)]
@@ -124,8 +124,8 @@ def test_the_sum_is_right_while_work_continues():
     assert seen[-1].unclaimed == 0
 
 
-def test_an_audit_counts_the_young_by_their_state():
-    """Three thousand documents of the last minutes are not "done 0"."""
+def test_an_audit_counts_young_documents_by_their_state():
+    """Documents of the last minutes have a state too."""
     system = System()
     for number in range(4):
         system.process(f"inbox/{number}.txt", f"text {number}")
@@ -137,14 +137,14 @@ def test_an_audit_counts_the_young_by_their_state():
 
 
 @pytest.mark.parametrize("seed", range(depth(1, 3)))
-def test_no_audit_under_load_finds_what_is_not_there(seed):
-    """Retries, settlements and claims in the middle of its reads: no reservation is missed, none is too many."""
+def test_an_audit_under_load_reports_no_false_findings(seed):
+    """With retries, settlements and claims between its reads, it reports no reservation missing or left over."""
     system = System({"BACKBURNER_MAX_IN_FLIGHT": "6"})
     system.generator.default = Plan(runs_s=0.5)
     keys = [f"inbox/{number}.txt" for number in range(24)]
     for number, key in enumerate(keys):
         system.upload(key, key)
-        if number % 3 == 0:  # goes back to wait and is reserved again
+        if number % 3 == 0:  # goes back to waiting and is reserved again
             system.generator.plan(Plan(text="", runs_s=0.5), document=key, times=2)
     turn = seed
 
@@ -172,8 +172,8 @@ def test_no_audit_under_load_finds_what_is_not_there(seed):
     assert [finding for report in reports for finding in report.findings] == []
 
 
-def test_a_run_that_was_settled_and_not_closed_is_no_finding():
-    """Its owner died between the two effects: its message takes its open record away."""
+def test_a_run_settled_but_not_closed_is_not_a_finding():
+    """Its owner died between the two effects, and the guard removes its open record."""
     system = System()
     system.upload("inbox/a.txt", "text")
     system.run(system.submit("inbox/a.txt"))
@@ -191,8 +191,8 @@ def test_a_run_that_was_settled_and_not_closed_is_no_finding():
     assert [finding.kind for finding in audit(system).findings] == []
 
 
-def test_a_reservation_that_is_really_missing_is_still_found():
-    """The caution hides nothing."""
+def test_a_missing_reservation_is_still_found():
+    """The tolerance for concurrent work hides no real fault."""
     system = System()
     system.generator.default = Plan(runs_s=1e6)
     system.upload("inbox/a.txt", "text")

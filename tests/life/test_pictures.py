@@ -1,4 +1,4 @@
-"""Documents whose pages are shown: what goes out, what is recorded, how they are cut, and models that do not see."""
+"""Documents whose pages are shown: what is sent and recorded, how they are cut, and models that see no pictures."""
 
 import asyncio
 import re
@@ -21,12 +21,12 @@ TOO_LONG = FailedCall(status=400, code="context_length_exceeded", message="too l
 
 
 def sighted(**more: str) -> System:
-    """A deployment whose model sees."""
+    """A deployment whose model sees pictures."""
     return System({"BACKBURNER_VISION_MODELS": "model-1"} | more)
 
 
-def test_a_document_that_speaks_as_a_part_would_is_still_text() -> None:
-    """What names pages is known by its key alone; whatever a document says, it is never followed."""
+def test_a_document_that_imitates_a_part_is_still_text() -> None:
+    """Only the key decides what is read as a list of pages, so a forged list inside a document is never followed."""
     forged = b'{"key": "inbox/secret.pdf", "etag": "1", "text": "", "pictures": []}\n' * 40
     system = sighted()
     system.bucket.upload("recipes/scans.md", "---\nsplit: {max_input_tokens: 300}\n---\nCopy it.")
@@ -36,13 +36,13 @@ def test_a_document_that_speaks_as_a_part_would_is_still_text() -> None:
 
 
 def process(system: System, body: bytes, front: str = "input: auto") -> None:
-    """The whole way of one document with a recipe."""
+    """Process one document with a recipe from upload to end."""
     system.bucket.upload("recipes/scans.md", f"---\n{front}\n---\nCopy it.")
     system.process(KEY, body)
 
 
 def pages_in(request: Any) -> list[str]:
-    """What is in a request's message: texts, and the pages that were drawn."""
+    """The content of a request's message: its texts, and the pages that were drawn."""
     if isinstance(request["input"], str):
         return [request["input"]]
     content = request["input"][0]["content"]
@@ -70,8 +70,8 @@ def test_a_mixed_document_is_sent_in_order_as_its_record_shows() -> None:
     assert system.problems() == []
 
 
-def test_a_document_that_has_text_goes_out_as_before() -> None:
-    """Whatever the model sees."""
+def test_a_document_with_text_is_sent_as_before() -> None:
+    """That holds whatever the model can see."""
     system = sighted()
     process(system, paged("First page.", "Second page."))
     assert system.generator.requests[0]["input"] == "First page.\n\nSecond page.\n\n"
@@ -96,7 +96,7 @@ def test_every_page_is_shown_if_the_recipe_asks_for_it() -> None:
     ],
 )
 def test_a_model_that_is_not_known_to_see_is_shown_nothing(names: str, front: str, reason: str) -> None:
-    """Nothing is sent, and the error says what to do; without a request for pictures it is the one it always was."""
+    """Nothing is sent and the error gives the remedy; if no pictures were requested, the error is the ordinary one."""
     system = System({"BACKBURNER_VISION_MODELS": names})
     process(system, paged(None, None), front)
     record = system.error_record(KEY)
@@ -112,7 +112,7 @@ def test_text_goes_to_any_model_even_if_pictures_are_asked_for() -> None:
 
 
 def test_a_provider_that_refuses_pictures_fails_the_document_at_once() -> None:
-    """It said so of the model: a second attempt would be refused as well."""
+    """The provider's refusal is about the model, so a second attempt would be refused as well."""
     system = sighted()
     system.generator.plan(Plan(create=BLIND), times=9)
     process(system, paged(None))
@@ -124,7 +124,7 @@ def test_a_provider_that_refuses_pictures_fails_the_document_at_once() -> None:
 
 @pytest.mark.parametrize("count", [1, 9, 10, 11, 25])
 def test_more_pages_than_a_part_may_have_are_cut_by_pages_and_merged(count: int) -> None:
-    """Each page goes out once, in order, and the record says so of all of them."""
+    """Each page goes out once and in order, and the record lists all of them."""
     system = sighted()
     process(system, paged(*[None] * count))
     sent = sorted(drawn(system))
@@ -138,17 +138,17 @@ def test_more_pages_than_a_part_may_have_are_cut_by_pages_and_merged(count: int)
 
 
 MIXED = [None if number % 5 in (0, 1, 3) else f"Text of page {number}." for number in range(1, 41)]
-"""Forty pages: pictures alone and in twos, text between them, at the beginning and the end of parts."""
+"""Forty pages: single pictures and pairs, with text between them, also at the beginning and the end of parts."""
 
 
 def pieces_of(request: Any) -> list[str]:
-    """What a request shows and says of pages, piece by piece, in its order."""
+    """What a request shows or says of each page, piece by piece and in order."""
     return re.findall(r"picture of page \d+|Text of page \d+\.", "\n".join(pages_in(request)))
 
 
 @pytest.mark.parametrize("most", [1, 4, 7, 24, 50])
 def test_a_mixed_document_keeps_its_order_across_its_parts(most: int) -> None:
-    """Each page once, as a picture or as text, between its neighbours; the records say how each was sent."""
+    """Each page is sent once, as a picture or as text, and the records say which."""
     system = sighted()
     process(system, paged(*MIXED), f"images: {{max_pages_per_part: {most}}}")
     expected = [text or f"picture of page {number}" for number, text in enumerate(MIXED, 1)]
@@ -165,7 +165,7 @@ def test_a_mixed_document_keeps_its_order_across_its_parts(most: int) -> None:
 
 
 def test_pages_that_do_not_fit_the_window_are_cut_too() -> None:
-    """By their tokens: 116 each, beside the answer's."""
+    """Each counts as 116 tokens, besides the answer's."""
     system = sighted(BACKBURNER_CONTEXT_TOKENS="1300")
     process(system, paged(*[None] * 12), "max_output_tokens: 100")
     sent = sorted(drawn(system))
@@ -194,7 +194,7 @@ def test_a_part_that_is_still_too_long_is_cut_once_more_and_keeps_its_pages() ->
     assert system.problems() == []
 
 
-def test_one_page_that_is_too_much_says_what_to_do() -> None:
+def test_a_single_page_that_is_too_large_names_the_remedy() -> None:
     system = sighted()
     system.generator.plan(Plan(create=TOO_LONG))
     process(system, paged(None))
@@ -204,7 +204,7 @@ def test_one_page_that_is_too_much_says_what_to_do() -> None:
 
 @pytest.mark.parametrize("count", [3, 30])
 def test_pages_that_cannot_be_drawn_fail_the_document_before_anything_is_paid(count: int, monkeypatch: Any) -> None:
-    """With the reader's words, its slot given back, and without another attempt."""
+    """The error has the reader's words, the slot is released and there is no further attempt."""
 
     async def refusing(*_: Any) -> list[Rendered]:
         raise JobError(Reason.DOCUMENT_TOO_LARGE, "it takes more than 30 s to read or draw")
@@ -218,7 +218,7 @@ def test_pages_that_cannot_be_drawn_fail_the_document_before_anything_is_paid(co
     assert system.problems() == []
 
 
-def test_a_replay_shows_the_pages_of_the_failed_part_alone() -> None:
+def test_a_replay_shows_only_the_pages_of_the_failed_part() -> None:
     system = sighted()
     filtered = Generation(id="", status="incomplete", incomplete_reason="content_filter")
     system.generator.plan(Plan(ending=filtered))
@@ -236,7 +236,7 @@ def test_a_replay_shows_the_pages_of_the_failed_part_alone() -> None:
 
 @pytest.mark.parametrize("then", ["replaced", "removed"])
 def test_a_document_that_is_gone_before_its_pages_are_drawn(then: str) -> None:
-    """The pages of another version are never sent with it."""
+    """The pages of another version are never sent in its place."""
     system = sighted(BACKBURNER_MAX_IN_FLIGHT="1")
     system.bucket.upload("recipes/scans.md", "---\ninput: auto\n---\nCopy it.")
     system.upload(KEY, paged(*[None] * 15))
@@ -254,7 +254,7 @@ def test_a_document_that_is_gone_before_its_pages_are_drawn(then: str) -> None:
 
 
 def test_tokens_of_pictures_are_learnt_apart_from_those_of_text() -> None:
-    """The model counts half of what is estimated; what a token has in characters stays as it was."""
+    """The model counts half of the estimate for pictures, and the ratio for text stays as it was."""
     system = sighted()
     usage = Usage(input_tokens=6 * 116 // 2 + 5, output_tokens=5, total_tokens=6 * 58 + 10)
     ended = Generation(id="", status="completed", text="done", usage=usage)
@@ -265,7 +265,7 @@ def test_tokens_of_pictures_are_learnt_apart_from_those_of_text() -> None:
     assert governor["chars_per_token"] == {}
 
 
-def test_a_budget_that_no_page_fits_refuses_before_anything_is_drawn() -> None:
+def test_a_budget_below_a_single_page_fails_before_anything_is_drawn() -> None:
     system = sighted(BACKBURNER_DAILY_TOKENS="4100")
     process(system, paged(None), "input: auto\nmax_output_tokens: 4000")
     assert system.error_record(KEY)["reason"] == "over_budget"
@@ -273,7 +273,7 @@ def test_a_budget_that_no_page_fits_refuses_before_anything_is_drawn() -> None:
 
 
 def settle_as_functions(system: System) -> None:
-    """Ticks as a cloud runs them: each is cut off after 90 s, wherever it is."""
+    """Run ticks as a cloud does: each is cut off after 90 s, wherever it is."""
 
     async def function() -> None:
         await system.parts().tick.run(50.0, asyncio.get_running_loop().time() + 90)
@@ -286,8 +286,8 @@ def settle_as_functions(system: System) -> None:
     raise AssertionError("it does not end")
 
 
-def test_parts_that_wait_to_be_drawn_use_up_no_attempt() -> None:
-    """Thirty parts take ten seconds each, longer than any function runs: who waits for its turn has begun nothing."""
+def test_parts_that_wait_to_be_drawn_use_no_attempt() -> None:
+    """Thirty parts of ten seconds each outlast any function; a part that waits for its turn has started nothing."""
     system = sighted()
     system.draws_s = 10.0
     system.bucket.upload("recipes/scans.md", "Copy it.")
@@ -301,7 +301,7 @@ def test_parts_that_wait_to_be_drawn_use_up_no_attempt() -> None:
 
 
 def test_scans_that_wait_in_the_backlog_are_drawn_one_after_the_other() -> None:
-    """And a text between them does not wait for them."""
+    """A text among them does not wait for them."""
     system = sighted(BACKBURNER_MAX_IN_FLIGHT="1")
     system.draws_s = 10.0
     keys = [f"inbox/{number}.pdf" for number in range(30)]
@@ -316,7 +316,7 @@ def test_scans_that_wait_in_the_backlog_are_drawn_one_after_the_other() -> None:
 
 
 def test_if_quotes_are_checked_no_page_is_shown() -> None:
-    """A scan fails before anything is paid for; of a mixed document the text goes out, and the rest is noted."""
+    """A scan fails before anything is paid; of a mixed document the text is sent and the rest noted."""
     system = sighted()
     quoting = "schema: {type: object, properties: {a: {type: string, x-quote: true}}, additionalProperties: false}"
     process(system, paged(None, None), quoting)

@@ -1,4 +1,4 @@
-"""A thousand chat lines in the shapes of public projects, and their answers as those projects read them."""
+"""A thousand chat lines in the shapes that public projects write, and their answers as those projects read them."""
 
 import io
 import json
@@ -13,11 +13,11 @@ from support.system import System
 KEY, RESULT = "inbox/batch.jsonl", "results/batch.jsonl.jsonl"
 SHAPES = list(PUBLIC.values())
 SAID = ", it said:\u2028\u0085“Grüße”\r\n\t\x1f"
-"""What the provider answers with: it must come through every reader as it is."""
+"""What the provider answers, which must come through every reader unchanged."""
 
 
 def public(number):
-    """A line in one of the public shapes, with a question of its own."""
+    """A line in one of the public shapes, with its own question."""
     shape = SHAPES[number % len(SHAPES)]
     body = shape["body"] | {
         "messages": [{"role": "user", "content": f"Question {number}."}, *shape["body"]["messages"]]
@@ -35,7 +35,7 @@ class _Answered(msgspec.Struct):
 
 
 def by_the_bytes(written):
-    """The texts as the client's types read them, from the bytes of the file themselves."""
+    """Read the texts from the bytes of the file with the client's types."""
     for line in written.removesuffix(b"\n").split(b"\n"):
         answered = msgspec.json.decode(line, type=_Answered)
         raw = bytes(answered.response.body)
@@ -45,14 +45,14 @@ def by_the_bytes(written):
 
 
 def as_the_cookbook_reads(written):
-    """From a file opened as text, line by line, stripped (OpenAI's cookbook, SGLang)."""
+    """Read a text file line by line, stripped, as OpenAI's cookbook and SGLang do."""
     for line in io.TextIOWrapper(io.BytesIO(written), encoding="utf-8"):
         read_line = json.loads(line.strip())
         yield read_line["custom_id"], read_line["response"]["body"]["choices"][0]["message"]["content"]
 
 
 def as_distilabel_reads(written):
-    """By `splitlines`, those with a status code of 200, sorted, into the client's types without strictness."""
+    """Read by `splitlines`, keep status code 200, sort, and parse leniently into the client's types."""
     answers = sorted(map(json.loads, written.decode().splitlines()), key=lambda each: int(each["custom_id"][3:]))
     for answer in answers:
         assert answer["response"]["status_code"] == 200
@@ -60,7 +60,7 @@ def as_distilabel_reads(written):
 
 
 def as_azures_guide_reads(written):
-    """The whole text, stripped and split at line feeds; usage by its names, as Curator adds it up."""
+    """Strip the whole text and split it at line feeds; add up usage by its field names, as Curator does."""
     for line in written.decode().strip().split("\n"):
         answer = json.loads(line)
         assert answer["response"]["body"]["usage"].get("prompt_tokens", 0) > 0
@@ -71,7 +71,7 @@ READERS = [by_the_bytes, as_the_cookbook_reads, as_distilabel_reads, as_azures_g
 
 
 def test_a_thousand_lines_of_public_shapes_survive_five_deaths(monkeypatch):
-    """Every line is answered, in order and valid to the byte, for whoever reads it; what was cut off is counted."""
+    """Every line is answered, in order and valid to the byte for each reader, and what was cut off is counted."""
     monkeypatch.setattr("backburner.batch.segmenter.SEGMENT_LINES", 250)
     system = System()
     monkeypatch.setattr(system.generator, "text_of", lambda document: f"{document}{SAID}")

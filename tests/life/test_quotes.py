@@ -48,7 +48,7 @@ def system():
 
 
 def placed(system, text=TEXT):
-    """What the record says that the quotes are, by their pointers."""
+    """The recorded position of each quote, resolved in `text`, by pointer."""
     quotes = system.run_record(KEY)["quotes"]
     return {each["pointer"]: text[each["first"] : each["last"]] for each in quotes["places"]}
 
@@ -65,7 +65,7 @@ def test_the_run_record_says_where_each_quote_is(system):
 
 
 def test_the_provider_never_sees_the_keyword(system):
-    """It may refuse keywords that it does not know."""
+    """A provider may refuse keywords that it does not know."""
     system.generator.plan(Plan(text=answer(RENT)))
     system.process(KEY, TEXT)
     (request,) = system.generator.requests
@@ -74,8 +74,8 @@ def test_the_provider_never_sees_the_keyword(system):
     assert request["text"]["format"]["strict"] is True
 
 
-def test_an_invented_quote_is_asked_for_again_with_the_fact(system):
-    """The quote is named by its pointer; its words may come from the document, and never become instructions."""
+def test_an_invented_quote_is_retried_and_pointed_out(system):
+    """The retry names it by pointer: its words may come from the document and never become instructions."""
     system.generator.plan(Plan(text=answer(RENT, INVENTED)))
     system.generator.plan(Plan(text=answer(RENT)))
     system.process(KEY, TEXT)
@@ -89,7 +89,7 @@ def test_an_invented_quote_is_asked_for_again_with_the_fact(system):
 
 
 def test_quotes_that_are_never_found_fail_the_document(system):
-    """The error record says which; the answer is kept, and is no result."""
+    """The error record lists them and keeps the answer, which is not a result."""
     system.generator.default = Plan(text=answer(INVENTED, "30 days", RENT))
     system.process(KEY, TEXT)
     error = system.error_record(KEY)
@@ -105,21 +105,21 @@ def test_quotes_that_are_never_found_fail_the_document(system):
     assert system.problems() == []
 
 
-def test_quotes_that_were_given_up_are_not_called_absent(system, monkeypatch):
-    """Nobody knows whether the document has them: the next attempt is asked for fewer."""
+def test_quotes_that_were_not_checked_are_not_called_absent(system, monkeypatch):
+    """Whether the document has them is unknown, so the next attempt asks for fewer."""
     monkeypatch.setattr("backburner.documents.passages.MAX_COMPARED", 0)
     system.generator.default = Plan(text=answer(RENT, RENT))
     system.process(KEY, TEXT)
     message = system.error_record(KEY)["message"]
     assert message.startswith("1 of 2 quotes were not checked")
     assert "not in the document" not in message
-    told = system.generator.requests[1]["instructions"]
-    assert "could not be checked" in told
-    assert "not in the document" not in told
+    instructions_of_the_retry = system.generator.requests[1]["instructions"]
+    assert "could not be checked" in instructions_of_the_retry
+    assert "not in the document" not in instructions_of_the_retry
 
 
-def test_half_a_character_in_a_quote_is_reported_and_recorded(system):
-    """JSON may spell what UTF-8 cannot hold; no record breaks on it."""
+def test_an_unpaired_surrogate_in_a_quote_is_reported_and_recorded(system):
+    """JSON can spell what UTF-8 cannot hold, and no record may break on it."""
     system.generator.default = Plan(text='{"facts": [{"quote": "The rent is \\ud83d euros"}]}')
     system.process(KEY, TEXT)
     error = system.error_record(KEY)
@@ -127,8 +127,8 @@ def test_half_a_character_in_a_quote_is_reported_and_recorded(system):
     assert "\\ud83d" in error["message"]
 
 
-def test_names_that_the_model_made_up_are_not_told_to_it_again(system):
-    """A document could put its own words there."""
+def test_names_that_the_model_made_up_are_not_repeated_to_it(system):
+    """Otherwise a document could put its own words into the instructions."""
     system.bucket.upload(
         "recipes/facts.md",
         "---\nschema: {type: object, additionalProperties: {type: string, x-quote: true}}\n---\nList them.",
@@ -141,7 +141,7 @@ def test_names_that_the_model_made_up_are_not_told_to_it_again(system):
 
 
 def test_quotes_are_checked_although_the_document_was_removed(system):
-    """A running job is finished: what was sent is kept until then."""
+    """A running job is finished, and the text that was sent is kept until then."""
     system.generator.plan(Plan(text=answer(RENT)))
     system.upload(KEY, TEXT)
     system.run(system.submit(KEY))
@@ -162,7 +162,7 @@ def test_if_the_kept_text_is_gone_the_document_is_read_again(system):
     assert placed(system) == {"/facts/0/quote": RENT}
 
 
-def test_if_both_are_gone_nothing_counts(system):
+def test_if_both_are_gone_no_answer_counts(system):
     system.generator.plan(Plan(text=answer(RENT)))
     system.upload(KEY, TEXT)
     system.run(system.submit(KEY))
@@ -173,8 +173,8 @@ def test_if_both_are_gone_nothing_counts(system):
     assert system.bucket.keys("results/") == []
 
 
-def test_a_document_that_is_replaced_makes_way(system):
-    """The older answer is set aside, whatever it quotes, and its text is gone."""
+def test_a_document_that_is_replaced_is_superseded(system):
+    """The older answer is set aside, whatever it quotes, and its kept text is removed."""
     system.generator.default = Plan(text=answer(NOTICE))
     system.upload(KEY, TEXT)
     system.run(system.submit(KEY))
@@ -188,7 +188,7 @@ def test_a_document_that_is_replaced_makes_way(system):
 
 
 def test_a_second_attempt_is_checked_against_what_it_was_sent(system):
-    """The text is written again before each create, over what an earlier attempt left."""
+    """The kept text is written again before each create, over what an earlier attempt left."""
     system.generator.plan(Plan(text=answer(INVENTED)))
     system.generator.plan(Plan(text=answer(RENT)))
     system.upload(KEY, TEXT)
@@ -213,12 +213,12 @@ LONG = " ".join(PARTS)
 
 
 def first_sentence(document):
-    """An answer about a part: the first and the last sentence of what was sent."""
+    """An answer about a part that quotes the first and the last sentence of what was sent."""
     sentences = [each for each in PARTS if each in document]
     return answer(sentences[0], sentences[-1])
 
 
-def test_quotes_of_parts_are_listed_as_places_in_the_document(system):
+def test_quotes_of_parts_are_listed_by_their_positions_in_the_document(system):
     system.bucket.upload(
         "recipes/facts.md", recipe("split: {max_input_tokens: 300, overlap_tokens: 20, merge: concat}\n")
     )
@@ -235,8 +235,8 @@ def test_quotes_of_parts_are_listed_as_places_in_the_document(system):
     assert system.bucket.keys("ledger/work/") == []
 
 
-def test_a_quote_from_another_part_is_none(system):
-    """Each answer is about its part alone."""
+def test_a_quote_from_another_part_does_not_count(system):
+    """Each answer is about its own part only."""
     system.bucket.upload("recipes/facts.md", recipe("split: {max_input_tokens: 300, merge: concat}\n"))
     system.generator.default = Plan(text=answer(PARTS[0]))
     system.process(KEY, LONG)
@@ -245,8 +245,8 @@ def test_a_quote_from_another_part_is_none(system):
     assert error["message"].startswith("part 2 of ")
 
 
-def test_quotes_of_a_joined_answer_are_looked_for_in_the_whole_document(system):
-    """Also one across the border of two parts, which is in neither."""
+def test_quotes_of_a_merged_answer_are_looked_for_in_the_whole_document(system):
+    """A quote across the border of two parts, which is in neither, is found too."""
     system.bucket.upload("recipes/facts.md", recipe("split: {max_input_tokens: 300, merge: Join them.}\n"))
     system.generator.text_of = lambda document: first_sentence(document) if "facts" not in document else JOINED
     system.process(KEY, LONG)
@@ -255,8 +255,8 @@ def test_quotes_of_a_joined_answer_are_looked_for_in_the_whole_document(system):
 
 
 @pytest.mark.parametrize("moment", [None, "before", "after"])
-def test_the_kept_text_is_gone_although_the_run_was_cut_later_and_failed(system, moment):
-    """Its parts stay for a replay, as ever; a death beside the removal leaves nothing else."""
+def test_the_kept_text_is_removed_if_the_run_is_cut_later_and_fails(system, moment):
+    """Its parts stay for a replay, and a death at the removal leaves nothing else behind."""
     too_long = Plan(create=FailedCall(status=400, code="context_length_exceeded"))
     system.generator.plan(too_long, document=LONG)
     system.generator.default = Plan(text=answer(INVENTED))
@@ -285,7 +285,7 @@ ACROSS = " ".join(PARTS[3:50])
 JOINED = answer(PARTS[0], ACROSS)
 
 
-def test_a_joined_answer_holds_what_the_whole_text_takes(system, monkeypatch):
+def test_checking_a_merged_answer_reserves_memory_for_the_whole_text(system, monkeypatch):
     """The text of a PDF may be many times as large as the PDF."""
     held, extract, hold = [], FakeExtractor.extract, MemoryBudget.for_document
 
@@ -306,7 +306,7 @@ def test_a_joined_answer_holds_what_the_whole_text_takes(system, monkeypatch):
     assert len(LONG) < 20_000 < 15 * len(LONG) < max(size for size in held if size != SMALL_BYTES)
 
 
-def test_invented_quotes_of_a_joined_answer_are_found(system):
+def test_invented_quotes_of_a_merged_answer_are_found(system):
     system.bucket.upload("recipes/facts.md", recipe("split: {max_input_tokens: 300, merge: Join them.}\n"))
     system.generator.text_of = lambda document: (
         first_sentence(document) if "facts" not in document else answer(INVENTED)
@@ -317,7 +317,7 @@ def test_invented_quotes_of_a_joined_answer_are_found(system):
     assert error["message"].startswith("joined part 1 of ")
 
 
-def test_lines_of_a_batch_are_not_run_under_such_a_recipe(system):
+def test_lines_of_a_batch_are_not_run_with_a_recipe_that_checks_quotes(system):
     """Their quotes would not be checked."""
     system.upload("inbox/facts/many.jsonl", json.dumps({"custom_id": "a", "input": TEXT}) + "\n")
     system.run(system.submit("inbox/facts/many.jsonl"))
@@ -329,7 +329,7 @@ def test_lines_of_a_batch_are_not_run_under_such_a_recipe(system):
 
 @pytest.mark.parametrize("effect", ["create", "text"])
 def test_a_submit_that_dies_around_the_kept_text_loses_nothing(system, effect):
-    """Before the create nothing is paid; the guard takes over, and the text is written again."""
+    """Nothing is paid before the create; the guard takes over, and the text is written again."""
     system.generator.default = Plan(text=answer(RENT))
 
     died = []

@@ -1,6 +1,6 @@
-"""A record is read again only if another process has changed its run: the counters show which runs those are.
+"""A record is read again only if another process may have changed its run; the counters list which runs those are.
 
-Two processes share the counters, and no more is named in them than must be: what runs hold is in their records.
+Two processes share the counters, which name as few runs as possible: what runs hold is in their records.
 """
 
 import asyncio
@@ -29,13 +29,13 @@ RUN, OTHER = f"{'a' * 32}.1", f"{'b' * 32}.1"
 
 
 async def read_record(bucket: Bucket, name: str) -> RecordState:
-    """What a record says of its reservation, and nothing else."""
+    """Read only a record's reservation."""
     stored = await bucket.get(f"{OPEN}{name}.json")
     return RecordState(stored is not None, msgspec.json.decode(stored.body, type=Reservation) if stored else None)
 
 
 class Machines:
-    """Two processes, and runs that both know of."""
+    """Two processes, and runs that both know."""
 
     def __init__(self, max_noted: int = 0) -> None:
         self.world = World()
@@ -44,7 +44,7 @@ class Machines:
         self.one, self.two = self.governor(), self.governor()
 
     def governor(self) -> Governor:
-        """A new process."""
+        """The governor of a new process."""
         clock = FakeClock(self.world)
         shared = SharedCounters(
             bucket=self.bucket,
@@ -61,7 +61,7 @@ class Machines:
         self.bucket.upload(f"{OPEN}{name}.json", msgspec.json.encode(counted))
 
     def opened(self, name: str) -> Reservation:
-        """A run that process `two` has opened; it is one of the sums."""
+        """Let process `two` open a run and fold its note into the totals."""
         wanted = Reservation(model="m", tokens=10)
         held = self.world.run(self.two.reserve(name, wanted, recorded=None, behind_others=False))
         assert not isinstance(held, Denial)
@@ -71,13 +71,13 @@ class Machines:
         return held
 
     def read(self, governor: Governor, name: str) -> None:
-        """A step of this process reads the record of a run, with counters that it has just read."""
+        """Read a run's record in a step of this process, with counters that it has just read."""
         self.world.run(governor.counters())
         mark = governor.mark()
         governor.record_says(name, self.world.run(read_record(self.bucket, name)).counted, mark)
 
     def swap(self, governor: Governor) -> None:
-        """A swap that concerns no run, and folds what this process knows."""
+        """Make a swap that concerns no run, and fold what this process knows."""
 
         def change(counters: Counters, _: Any) -> None:
             counters.bad_creates += 1
@@ -85,7 +85,7 @@ class Machines:
         self.world.run(governor.change(change))
 
     def settle(self, governor: Governor, name: str, recorded: Reservation) -> int:
-        """Settle a run; how often its record is read for that."""
+        """Settle a run, and return how often its record was read for that."""
         first = len(self.world.effects)
         self.world.run(governor.settle(name, recorded=recorded, tokens=5, cost=0.0))
         return sum(
@@ -100,12 +100,12 @@ class Machines:
 
     @property
     def counters(self) -> Counters:
-        """As they are in the bucket."""
+        """The counters in the bucket."""
         return msgspec.json.decode(self.bucket.objects[GOVERNOR].body, type=Counters)
 
 
 def test_a_record_is_not_read_again_for_what_others_did_to_other_runs() -> None:
-    """The other process settles another run and forgets it, while a step has this one in hand."""
+    """The other process settles and forgets another run while a step holds this one."""
     machines = Machines()
     held, others = machines.opened(RUN), machines.opened(OTHER)
     machines.read(machines.one, RUN)
@@ -116,7 +116,7 @@ def test_a_record_is_not_read_again_for_what_others_did_to_other_runs() -> None:
 
 
 def test_a_run_that_another_process_has_settled_and_forgotten_is_not_booked_again() -> None:
-    """Its message came twice. The record was read while it was still there, after the first settlement."""
+    """Its message came twice; the record was read after the first settlement, while it still existed."""
     machines = Machines()
     held = machines.opened(RUN)
     machines.settle(machines.two, RUN, held)
@@ -127,8 +127,8 @@ def test_a_run_that_another_process_has_settled_and_forgotten_is_not_booked_agai
     assert (machines.counters.held.slots, machines.counters.tokens) == (0, 5)
 
 
-def test_a_record_that_was_read_before_it_named_a_note_which_others_folded_is_read_again() -> None:
-    """The note was in the counters before the read already: only its folding shows that the record has changed."""
+def test_a_record_is_read_again_if_others_have_folded_a_note_since() -> None:
+    """The counters had the note before the read already, so only its folding shows that the record has changed."""
     machines = Machines(max_noted=0)
     held = machines.opened(RUN)
     more = [Reservation(model="m", tokens=10)]
@@ -140,7 +140,7 @@ def test_a_record_that_was_read_before_it_named_a_note_which_others_folded_is_re
     machines.two.record_says(RUN, larger)
     machines.swap(machines.two)
     assert machines.counters.reserved == {}
-    with pytest.raises(RetryLaterError):  # the message comes back, and its step reads what the run holds now
+    with pytest.raises(RetryLaterError):  # the message comes back, and its step reads what the run holds by then
         machines.settle(machines.one, RUN, held)
     assert (machines.counters.held.slots, machines.counters.tokens) == (2, 0)
 
@@ -157,22 +157,22 @@ def _edited(**fields: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
         pytest.param(_edited(nonce="f" * 16, recent=[]), id="by_an_earlier_version_that_drops_the_list"),
     ],
 )
-def test_after_a_write_that_does_not_say_which_runs_it_changed_records_are_read(
+def test_after_a_write_that_does_not_list_its_runs_records_are_read_again(
     edit: Callable[[dict[str, Any]], dict[str, Any]],
 ) -> None:
-    """Also if a process that reports it has written since."""
+    """That holds even if a process that lists its changes has written since."""
     for goes_on in (False, True):
         machines = Machines()
         held = machines.opened(RUN)
         machines.read(machines.one, RUN)
         machines.bucket.upload(GOVERNOR, json.dumps(edit(machines.bucket.json(GOVERNOR))))
-        if goes_on and edit({"nonce": ""})["nonce"]:  # otherwise nothing shows it
+        if goes_on and edit({"nonce": ""})["nonce"]:  # otherwise nothing shows the edit
             machines.swap(machines.governor())
         assert machines.settle(machines.one, RUN, held) == 1
 
 
-def test_after_more_writes_than_are_listed_records_are_read() -> None:
-    """The first of them settles the run, all others concern none."""
+def test_after_more_writes_than_are_listed_records_are_read_again() -> None:
+    """The first write settles the run and has dropped out of the list; the others concern no run."""
     machines = Machines()
     held = machines.opened(RUN)
     machines.read(machines.one, RUN)
@@ -185,8 +185,8 @@ def test_after_more_writes_than_are_listed_records_are_read() -> None:
     assert machines.counters.tokens == 5
 
 
-def test_a_process_whose_own_swap_was_answered_with_a_refusal_reads_the_record() -> None:
-    """The answer was lost and it has settled the run, which others have forgotten before it tries again."""
+def test_a_process_reads_the_record_again_after_its_own_swap_seemed_to_fail() -> None:
+    """Its swap settled the run but the answer was lost, and others have forgotten the run before it tries again."""
     machines = Machines()
     held = machines.opened(RUN)
     machines.read(machines.one, RUN)
@@ -208,7 +208,7 @@ def test_a_process_whose_own_swap_was_answered_with_a_refusal_reads_the_record()
     assert machines.counters.tokens == 5
 
 
-def test_a_refused_swap_reads_no_record_twice() -> None:
+def test_a_refused_swap_does_not_read_the_record_again() -> None:
     """The other process writes between the read of the record and the swap."""
     machines = Machines()
     held = machines.opened(RUN)
@@ -228,7 +228,7 @@ def test_a_refused_swap_reads_no_record_twice() -> None:
 
 
 def test_changes_requested_while_a_refused_swap_waits_join_it() -> None:
-    """One swap for both, so that a process which shares the counters with many writes them less often."""
+    """One swap serves both, so that processes sharing the counters write less often."""
     machines = Machines(MAX_NOTED)
     machines.swap(machines.one)
     puts: list[Effect] = []
@@ -256,7 +256,7 @@ def test_changes_requested_while_a_refused_swap_waits_join_it() -> None:
 
 
 def test_runs_that_others_have_just_settled_are_left_to_them() -> None:
-    """Their records are not read in order to forget them, unless they are still there many writes later."""
+    """Their records are not read to forget them, unless they are still listed many writes later."""
     machines = Machines()
     held = machines.opened(RUN)
     machines.settle(machines.two, RUN, held)
@@ -271,7 +271,7 @@ def test_runs_that_others_have_just_settled_are_left_to_them() -> None:
 
 
 def test_two_runs_with_the_same_short_name_are_not_taken_for_each_other() -> None:
-    """A change of one makes the record of the other be read again, but a read of one is not a read of the other."""
+    """A change to one makes the other's record be read again, but reading one does not count as reading the other."""
     found: dict[str, str] = {}
     for number in itertools.count():
         name = f"{number:032x}.1"

@@ -1,4 +1,4 @@
-"""Replay: one more run and no more, whoever asks and however often."""
+"""A replay opens one more run and no more, whoever requests it and however often."""
 
 import asyncio
 
@@ -14,7 +14,7 @@ KEY = "inbox/summary/a.txt"
 
 
 def failed(attempts=3):
-    """A system whose one document failed, each of its attempts with an empty answer."""
+    """A system whose one document has failed after empty answers in every attempt."""
     system = System()
     system.upload("recipes/summary.md", "Do it.")
     system.generator.plan(Plan(text=""), times=attempts)
@@ -24,17 +24,17 @@ def failed(attempts=3):
 
 
 def replayer(system):
-    """What the operator's command has in hand."""
+    """The replayer, as the operator's command builds it."""
     return system.parts().replayer
 
 
 def replay(system, key=KEY, **options):
-    """One replay."""
+    """Replay once."""
     return system.run(replayer(system).replay(key, **options))
 
 
 def test_a_failed_document_runs_again():
-    """The next run of the same job; its result takes the error record away."""
+    """It becomes the next run of the same job, and its result removes the error record."""
     system = failed()
     assert replay(system) is Outcome.REPLAYED
     system.settle()
@@ -45,7 +45,7 @@ def test_a_failed_document_runs_again():
 
 
 def test_five_replays_at_once_make_one_run():
-    """Five messages for the same run: four are void."""
+    """Five messages are sent for the same run, and four of them are void."""
     system = failed()
 
     async def all_at_once():
@@ -59,8 +59,8 @@ def test_five_replays_at_once_make_one_run():
     assert system.problems() == []
 
 
-def test_a_replay_after_the_checker_took_the_first_is_void_or_not_sent():
-    """Open: left alone, and what was sent before is deleted. Over: done, nothing sent."""
+def test_a_replay_of_a_run_already_replayed_changes_nothing():
+    """An open run is left alone and a late message deleted; once the run is done, nothing is sent."""
     system = failed()
     late = Message(job=system.job(KEY), run=2, key=KEY, ticket=new_ticket()).encode()
     replay(system)
@@ -77,7 +77,7 @@ def test_a_replay_after_the_checker_took_the_first_is_void_or_not_sent():
 
 
 def replayed_twice(number=None, moment="before"):
-    """A failed document that is replayed by an operator who does it again in any case, with a death at one effect."""
+    """Replay a failed document twice, with a death at one effect of the first or second replay."""
     system = failed()
     if number is not None:
         system.world.kill_at(number, moment)
@@ -88,7 +88,7 @@ def replayed_twice(number=None, moment="before"):
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-def test_a_crash_anywhere_on_the_way_makes_no_second_run(moment):
+def test_a_crash_at_any_effect_of_a_replay_makes_no_second_run(moment):
     """The operator replays again whenever in doubt."""
     first, last = len(failed().world.effects), len(replayed_twice().world.effects)
     assert last - first > 20
@@ -115,7 +115,7 @@ def test_what_is_done_runs_again_only_on_request():
 
 @pytest.mark.parametrize("change", ["bytes", "recipe", "model"])
 def test_what_changed_since_the_failure_runs_as_the_new_job(change):
-    """The error record names a job that is not current any more: its first run, not the next of the old."""
+    """The failed job is not current any more, so the new one's first run starts, not the old one's next."""
     system = failed()
     before = system.error_record(KEY)["job_id"]
     if change == "bytes":
@@ -134,7 +134,7 @@ def test_what_changed_since_the_failure_runs_as_the_new_job(change):
 
 
 def test_a_document_that_is_gone_is_not_replayed():
-    """There is nothing to run."""
+    """Its outcome is `source_missing`, and no message is sent."""
     system = failed()
     system.bucket.remove(KEY)
     assert replay(system) is Outcome.SOURCE_MISSING
@@ -142,7 +142,7 @@ def test_a_document_that_is_gone_is_not_replayed():
 
 
 def test_an_upload_without_any_record_is_started():
-    """Its event was lost: a replay does not wait for the sweep."""
+    """Its event was lost, and the replay does not wait for the sweep."""
     system = System()
     system.upload("inbox/a.txt", "text")
     assert replay(system, "inbox/a.txt") is Outcome.REPLAYED
@@ -151,14 +151,14 @@ def test_an_upload_without_any_record_is_started():
 
 
 def test_a_plan_sends_nothing():
-    """What a dry run shows is what a replay does."""
+    """A dry run shows what a replay would do."""
     system = failed()
     assert system.run(replayer(system).plan(KEY)).outcome is Outcome.REPLAYED
     assert not system.pending.messages
 
 
 def test_a_failure_after_a_replay_can_be_replayed_again():
-    """Each failure opens the next run."""
+    """Each replay of a failure opens the next run."""
     system = failed(attempts=6)
     replay(system)
     system.settle()

@@ -1,7 +1,7 @@
 """A slot is never granted twice and never lost, and a run is booked once, whatever dies or is slow.
 
-Here runs are played by a handful of processes on the real governor, with records that say no more than the protocol
-needs. So few names are kept that most reservations are sums, as they are with tens of thousands of jobs in flight.
+Here a few processes act out runs on the real governor, with records that have only what the protocol needs. So few
+names are kept that most reservations are in the totals, as they are with tens of thousands of jobs in flight.
 """
 
 import asyncio
@@ -40,22 +40,22 @@ NAMES = [f"{number:032x}.1" for number in range(RUNS)]
 
 
 class Record(msgspec.Struct, frozen=True):
-    """What an open record says, as far as the governor is concerned."""
+    """What an open record says that concerns the governor."""
 
     life: str
-    """A name for the claim that began it."""
+    """A name for the claim that started it."""
     running: bool
     counted: Reservation | None = None
     used: int = 0
 
 
 async def no_rebuild(_: Bucket, body: bytes, __: datetime) -> Counters:
-    """Nothing here damages the counters."""
+    """Fail, since nothing here damages the counters."""
     raise AssertionError(body)
 
 
 async def read_record(bucket: Bucket, name: str) -> RecordState:
-    """What a record reports."""
+    """Read a record's reservation."""
     stored = await bucket.get(f"{OPEN}{name}.json")
     record = msgspec.json.decode(stored.body, type=Record) if stored else None
     return RecordState(record is not None, record.counted if record else None)
@@ -67,19 +67,19 @@ def _used(result: bytes) -> int:
 
 @dataclass
 class Player:
-    """One process: takes runs a step on, in the order of effects that the core has."""
+    """One process that moves runs a step on, in the core's order of effects."""
 
     bucket: FakeBucket
     governor: Governor
     chance: random.Random
 
     async def play(self, steps: int) -> None:
-        """Do so many steps with runs that are drawn."""
+        """Take `steps` steps with randomly chosen runs."""
         for _ in range(steps):
             await self.step(self.chance.choice(NAMES))
 
     async def step(self, name: str) -> None:
-        """Whatever a run needs next, as this process sees it."""
+        """Do whatever a run needs next, as this process sees it."""
         mark = self.governor.mark()
         stored = await self.bucket.get(f"{OPEN}{name}.json")
         record = msgspec.json.decode(stored.body, type=Record) if stored else None
@@ -93,7 +93,7 @@ class Player:
             elif stored is None or record is None:
                 await self._open(name)
             elif record.running and record.counted is None and stored.age_s < LEASE_S:
-                return  # whoever has claimed it may be alive
+                return  # its claimant may be alive
             elif not record.running:
                 await self._start(name, record, stored.etag)
             elif self.chance.random() < 0.5:
@@ -154,7 +154,7 @@ class Player:
 
     async def _end(self, name: str, record: Record, etag: str) -> None:
         record = replace(record, used=record.used + 5)
-        if await self._write(name, record, etag) is None:  # a run is ended by who owns it
+        if await self._write(name, record, etag) is None:  # only its owner ends a run
             return
         try:
             result = f"{record.life} {record.used}".encode()
@@ -164,7 +164,7 @@ class Player:
         await self._settle(name, record, result)
 
     async def _settle(self, name: str, record: Record, result: bytes) -> None:
-        """A record that is not the one which ended the run was claimed after its end: it books nothing."""
+        """Book nothing for a record that was claimed after the run had ended."""
         used = _used(result) if result.decode().startswith(record.life) else 0
         await self.governor.settle(name, recorded=record.counted, tokens=used, cost=float(used))
         await self.bucket.delete(f"{OPEN}{name}.json")
@@ -176,7 +176,7 @@ async def _both(one: Coroutine[Any, Any, None], other: Coroutine[Any, Any, None]
 
 
 class Story:
-    """Players in one world: they interleave at every effect, answers are lost, and some players die."""
+    """Players in one world that interleave at every effect, lose answers, and sometimes die."""
 
     def __init__(self, seed: int, max_noted: int) -> None:
         self.chance = random.Random(seed)
@@ -195,10 +195,10 @@ class Story:
         if self.chance.random() < 0.01:
             raise Killed
         if (effect.name, effect.key) == ("bucket.put", GOVERNOR) and self.chance.random() < 0.05:
-            raise ConflictError(effect.key)  # before: others won; after: the answer was lost
+            raise ConflictError(effect.key)  # before: others were first; after: the answer was lost
 
     def _check(self) -> None:
-        """No more run than are allowed, and the counters know of each."""
+        """No more runs than allowed are running, and the counters know of each."""
         running = sum(
             self.bucket.json(key)["running"]
             for key in self.bucket.keys(OPEN)
@@ -210,13 +210,13 @@ class Story:
             assert running <= counters.held.slots <= LIMIT
 
     async def process(self) -> None:
-        """A new process, which does two things at once, as a tick does."""
+        """Start a process that does two things at once, as a tick does."""
         one = self.player()
         other = Player(self.bucket, one.governor, self.chance)
         await self.world.process(_both(one.play(8), other.play(8)), "player")
 
     def player(self) -> Player:
-        """A new process that does one thing after the other."""
+        """A new process that does one thing after another."""
         shared = SharedCounters(
             bucket=self.bucket,
             key=GOVERNOR,
@@ -228,8 +228,8 @@ class Story:
         limits = Limits(max_in_flight=LIMIT, submits_per_minute=10**6)
         return Player(self.bucket, Governor(shared=shared, limits=limits), self.chance)
 
-    async def tell(self) -> None:
-        """Twelve processes, three at a time; then one that lives ends what is left, and sweeps twice."""
+    async def run_all(self) -> None:
+        """Run twelve processes, three at a time; then one that cannot die ends what is left and sweeps twice."""
         for _ in range(4):
             await asyncio.gather(*(self.process() for _ in range(3)))
         self.deadly = False
@@ -247,10 +247,10 @@ class Story:
 @settings(max_examples=depth(8, 60))
 @given(seed=st.integers(0, 2**32), max_noted=st.sampled_from([0, 1, 2, MAX_NOTED]))
 @example(seed=1, max_noted=0)
-def test_no_place_is_granted_twice_or_lost_and_every_run_is_booked_once(seed, max_noted):
-    """Random histories with deaths, lost answers and slow processes, with almost no names and with all of them."""
+def test_no_slot_is_granted_twice_or_lost_and_every_run_is_booked_once(seed, max_noted):
+    """Random histories have deaths, lost answers and slow processes, with hardly any names kept or with all of them."""
     story = Story(seed, max_noted)
-    story.world.run(story.tell())
+    story.world.run(story.run_all())
     counters = msgspec.json.decode(story.bucket.objects[GOVERNOR].body, type=Counters)
     assert (counters.held.runs, counters.held.slots, counters.held.tokens) == (0, 0, 0)
     assert (counters.reserved, counters.unsettled) == ({}, {})
@@ -259,8 +259,8 @@ def test_no_place_is_granted_twice_or_lost_and_every_run_is_booked_once(seed, ma
 
 
 @pytest.mark.parametrize("in_flight", [100, depth(400, 5_000)])
-def test_the_object_does_not_grow_with_what_is_in_flight(in_flight):
-    """So many jobs go through submit's part and stay open: the object keeps its size, and no record is read for it."""
+def test_the_governors_object_does_not_grow_with_the_jobs_in_flight(in_flight):
+    """All these jobs are submitted and stay open; the object keeps its size, and no record is read for it."""
     world, chance = World(), random.Random(1)
     bucket = FakeBucket(world)
     shared = SharedCounters(
@@ -283,7 +283,7 @@ def test_the_object_does_not_grow_with_what_is_in_flight(in_flight):
 
 
 def test_notes_of_dead_processes_are_folded_by_others():
-    """Each job is opened by a process of its own, which never comes back: others read the records."""
+    """Each job is opened by a process that never returns, and others read its record."""
     world = World()
     bucket = FakeBucket(world)
     limits = Limits(max_in_flight=10**6, submits_per_minute=10**6)
@@ -304,8 +304,8 @@ def test_notes_of_dead_processes_are_folded_by_others():
     assert len(reads) <= 300 + 16
 
 
-def old(system: System) -> None:
-    """Make the ledger what the version before has left."""
+def downgrade(system: System) -> None:
+    """Turn the ledger into what the previous version would have left."""
     state = system.bucket.json(GOVERNOR)
     reserved = {name: {**note, "places": note.get("places", 1)} for name, note in state["reserved"].items()}
     kept = {name: value for name, value in state.items() if name not in {"standing", "settled"}}
@@ -317,13 +317,13 @@ def old(system: System) -> None:
         system.bucket.upload(key, json.dumps(record))
 
 
-def test_runs_left_by_the_version_before_continue():
-    """Its reservations and bills hold, nothing is booked twice; and it all ends at nothing."""
+def test_runs_left_by_the_previous_version_continue():
+    """Its reservations and unsettled use hold, nothing is booked twice, and everything is released in the end."""
     system = System({"BACKBURNER_MAX_IN_FLIGHT": "2"})
     for number in range(4):
         system.upload(f"inbox/{number}.txt", f"text {number}")
         system.run(system.submit(f"inbox/{number}.txt"))
-    old(system)
+    downgrade(system)
     state = system.bucket.json(GOVERNOR)
     assert len(state["reserved"]) == 2
     waiting = next(key for key in system.bucket.keys(OPEN) if system.bucket.json(key)["state"] == "waiting")
@@ -339,8 +339,8 @@ def test_runs_left_by_the_version_before_continue():
     assert system.problems() == []
 
 
-def test_an_old_function_that_drops_the_sums_is_noticed():
-    """While both versions are deployed, the old one writes what it knows: the sums are found again."""
+def test_totals_dropped_by_an_old_function_are_rebuilt():
+    """While both versions are deployed, the old one drops fields it does not know, and the totals are rebuilt."""
     system = System()
     for number in range(3):
         system.upload(f"inbox/{number}.txt", f"text {number}")
@@ -355,7 +355,7 @@ def test_an_old_function_that_drops_the_sums_is_noticed():
 
 
 def test_totals_that_somebody_edited_are_corrected():
-    """A sweep compares them with the records: too much and too little alike."""
+    """A sweep compares them with the records and corrects them in either direction."""
     system = System({"BACKBURNER_MAX_IN_FLIGHT": "3"})
     system.process("inbox/a.txt", "text")
     for wrong in (3, -3):
@@ -367,8 +367,8 @@ def test_totals_that_somebody_edited_are_corrected():
 
 
 @pytest.mark.parametrize("tidy", [reservations.fold, reservations.fold_or_drop])
-def test_a_run_that_is_claimed_after_its_end_leaves_nothing_among_the_sums(tidy):
-    """Somebody who came too late reserves for it and claims it; others tidy the counters; then it is settled again."""
+def test_a_run_claimed_after_its_end_leaves_nothing_in_the_totals(tidy):
+    """A late process reserves for it and claims it, others tidy the counters, and it is settled again."""
     counters, limits = Counters(), Limits(max_in_flight=3, submits_per_minute=9)
     wanted = Reservation(model="m", tokens=9)
     first = reservations.reserve(counters, limits, START, "job.1", replace(wanted, holder="1"), behind_others=False)
@@ -381,7 +381,7 @@ def test_a_run_that_is_claimed_after_its_end_leaves_nothing_among_the_sums(tidy)
     assert (counters.held, counters.tokens, counters.settled) == (Totals(), 5, [])
 
 
-def test_a_settled_run_that_reserves_again_books_only_what_it_uses_since():
+def test_a_settled_run_that_reserves_again_books_only_its_new_use():
     """Its first record was left behind, and a process that does not know of the end starts another attempt."""
     counters, limits = Counters(), Limits(max_in_flight=3, submits_per_minute=9)
     wanted = Reservation(model="m", tokens=9)
@@ -398,8 +398,8 @@ def test_a_settled_run_that_reserves_again_books_only_what_it_uses_since():
     assert (counters.held, counters.tokens, counters.settled) == (Totals(), 12, ["job.1"])
 
 
-def test_a_lost_claim_does_not_take_back_what_another_process_uses():
-    """An event comes again for a run that waits, and the checker starts the run under what that event reserved."""
+def test_a_lost_claim_does_not_release_what_another_process_uses():
+    """An event is repeated for a waiting run, and the checker starts that run with what the event reserved."""
     counters, limits = Counters(), Limits(max_in_flight=3, submits_per_minute=9)
     wanted = Reservation(model="m", tokens=9)
     event = reservations.reserve(counters, limits, START, "job.1", replace(wanted, holder="1"), behind_others=False)
@@ -407,13 +407,13 @@ def test_a_lost_claim_does_not_take_back_what_another_process_uses():
     assert event == checker
     reservations.withdraw(
         counters, "job.1", "1", RecordState(is_open=True)
-    )  # the record still waits, and names nothing
+    )  # the record still waits, and names no reservation
     reservations.fold(counters, "job.1", RecordState(is_open=True, counted=checker))
     assert (counters.held.slots, counters.recorded_totals.slots) == (1, 1)
 
 
 def test_a_swap_whose_answer_was_lost_is_not_counted_again_under_the_same_id():
-    """Another process has gone on under what it reserved, and its record has been folded, before it is tried again."""
+    """Before it is tried again, another process has used its reservation, and the record has been folded."""
     world = World()
     bucket = FakeBucket(world)
     lost = []
@@ -448,7 +448,7 @@ def _governor(world: World, bucket: FakeBucket, max_in_flight: int, max_noted: i
 
 
 def test_two_steps_of_a_run_in_one_swap_hold_one_slot():
-    """A message came twice, and one of the two steps has read the record before the run gave its slot back."""
+    """A message came twice, and one of its two steps read the record before the run released its slot."""
     world = World()
     bucket = FakeBucket(world)
     name, wanted = NAMES[0], Reservation(model="m", tokens=10)
@@ -481,7 +481,7 @@ def test_two_steps_of_a_run_in_one_swap_hold_one_slot():
 
 
 def test_a_run_whose_record_names_no_reservation_is_booked_once():
-    """Its id was adopted. Two steps have its answer; after the first has ended it, an event comes late for it."""
+    """Its id was adopted and two steps have its answer; after the first has ended it, a late event arrives."""
     world = World()
     bucket = FakeBucket(world)
     name, wanted = NAMES[0], Reservation(model="m", tokens=10)
@@ -495,7 +495,7 @@ def test_a_run_whose_record_names_no_reservation_is_booked_once():
         await ending.settle(name, recorded=None, tokens=5, cost=0.0)
         await bucket.delete(key)
         ending.closed(name)
-        await ending.reserve(NAMES[1], wanted, recorded=None, behind_others=False)  # this swap forgets what has ended
+        await ending.reserve(NAMES[1], wanted, recorded=None, behind_others=False)  # this swap forgets ended runs
         await late.reserve(name, wanted, recorded=None, behind_others=False)
         await stale.settle(name, recorded=None, tokens=5, cost=0.0)
         counters, _ = await ending.counters()

@@ -1,4 +1,4 @@
-"""Recipes with `reuse`: the same document under another name takes over the answer that is there (ADR 24)."""
+"""Recipes with `reuse`: the same document under another name takes over an existing answer (ADR 24)."""
 
 import json
 from operator import itemgetter
@@ -31,8 +31,8 @@ def journal(system):
     return {line["key"]: line for line in map(json.loads, lines)}
 
 
-def test_a_copy_takes_the_answer_over_and_nothing_is_created(system):
-    """Its record says whose it is, and what that one cost; its own use is nothing."""
+def test_a_copy_takes_over_the_answer_and_nothing_is_created(system):
+    """Its record names the source and what that cost, and its own use is zero."""
     used = system.bucket.json("ledger/governor.json")["tokens"]
     system.process(COPY, TEXT)
     assert len(system.generator.requests) == 1
@@ -52,7 +52,7 @@ def test_a_copy_takes_the_answer_over_and_nothing_is_created(system):
 
 
 def test_an_answer_without_the_pages_is_not_taken_over_by_a_model_that_sees():
-    """The model was named as one that sees after the first answer; a copy of the second says how its pages went."""
+    """The model is set to see after the first answer; a copy of the second records how its pages were sent."""
     system = System()
     system.bucket.upload("recipes/sum.md", RECIPE)
     mixed = paged("The first page is text.", None)
@@ -69,7 +69,7 @@ def test_an_answer_without_the_pages_is_not_taken_over_by_a_model_that_sees():
     assert third["source"]["pages"]["images"] == "2"
 
 
-def test_without_the_key_every_document_is_generated(system):
+def test_without_reuse_every_document_is_generated(system):
     system.bucket.upload("recipes/sum.md", RECIPE.replace("true", "false"))
     system.process("inbox/sum/c.txt", TEXT)
     system.process("inbox/sum/d.txt", TEXT)
@@ -88,23 +88,23 @@ def test_without_the_key_every_document_is_generated(system):
     ],
     ids=["other bytes", "changed recipe", "another ending", "another recipe", "another model"],
 )
-def test_what_is_not_the_same_is_generated(system, key, text, recipe):
-    """An ending may make another text of the same bytes."""
+def test_a_document_that_differs_is_generated(system, key, text, recipe):
+    """The same bytes with another extension may be another text."""
     system.bucket.upload(f"recipes/{key.split('/')[1]}.md", recipe)
     system.process(key, text)
     assert len(system.generator.requests) == 2
     assert system.run_record(key)["reused"] is None
 
 
-def test_another_folder_with_the_same_recipe_takes_it_over(system):
-    """The recipe is known by what it says, not by its name."""
+def test_another_folder_with_the_same_recipe_takes_over_the_answer(system):
+    """A recipe is identified by its content, not its name."""
     system.bucket.upload("recipes/other.md", RECIPE)
     system.process("inbox/other/report.txt", TEXT)
     assert len(system.generator.requests) == 1
 
 
 def problems(system):
-    """Those of every document but the one that a test has spoilt."""
+    """The problems of every document but the one that the test has spoilt."""
     spoilt = "results/sum/a/report.txt.run.json"
     if spoilt in system.bucket.objects and system.bucket.body(spoilt) == "{":
         system.bucket.remove(spoilt)
@@ -144,7 +144,7 @@ def elsewhere(system):
 
 @pytest.mark.parametrize("spoil", [gone, changed, record_gone, damaged, replaced, nonsense, elsewhere])
 def test_an_answer_that_is_no_longer_valid_is_generated_and_noted_again(system, spoil):
-    """Only what is there as it was written is taken over; the next copy has the new one."""
+    """Only an unchanged answer is taken over, and the next copy gets the new one."""
     spoil(system)
     before = len(system.generator.requests)
     system.process(COPY, TEXT)
@@ -158,8 +158,8 @@ def test_an_answer_that_is_no_longer_valid_is_generated_and_noted_again(system, 
 
 
 @pytest.mark.parametrize("spoil", [gone, changed, record_gone])
-def test_an_answer_that_goes_between_claim_and_commit_is_generated(system, spoil):
-    """Reserved and counted like any other."""
+def test_an_answer_spoilt_between_claim_and_commit_is_generated(system, spoil):
+    """The generation is reserved and counted like any other."""
     system.upload(COPY, TEXT)
     system.run(system.submit(COPY))
     (opened,) = system.bucket.keys("ledger/open/")
@@ -174,7 +174,7 @@ def test_an_answer_that_goes_between_claim_and_commit_is_generated(system, spoil
     assert problems(system) == []
 
 
-def test_such_an_answer_is_generated_in_parts_if_it_is_long():
+def test_a_spoilt_answer_to_a_long_document_is_generated_in_parts():
     system = System()
     system.bucket.upload("recipes/sum.md", RECIPE.replace("---\nSum", "split: {max_input_tokens: 100}\n---\nSum"))
     long = " ".join(f"Sentence number {number}." for number in range(60))
@@ -196,7 +196,7 @@ def test_such_an_answer_is_generated_in_parts_if_it_is_long():
 
 
 def test_a_replay_generates_again(system):
-    """Whoever asks for another run wants another answer; and the next copy takes that one over."""
+    """A replay asks for a new answer, and the next copy takes that one over."""
     system.process(COPY, TEXT)
     system.run(system.parts().replayer.replay(COPY, rerun=True))
     system.settle()
@@ -220,7 +220,7 @@ def test_failures_are_never_taken_over():
 
 
 def test_batches_take_nothing_over(system):
-    """Each of their lines is a request of its own."""
+    """Each line is its own request."""
     lines = json.dumps({"custom_id": "a", "input": "one"}) + "\n"
     for key in ("inbox/sum/one.jsonl", "inbox/sum/two.jsonl"):
         system.upload(key, lines)
@@ -230,8 +230,8 @@ def test_batches_take_nothing_over(system):
     assert len(system.generator.requests) == 3
 
 
-def test_it_is_taken_over_while_the_provider_refuses_everybody(system):
-    """Nothing is asked of it, and no slot is needed."""
+def test_an_answer_is_taken_over_while_the_provider_is_paused(system):
+    """Nothing is asked of the provider, and no slot is needed."""
     system.generator.default = Plan(create=FailedCall(status=401, message="no"))
     system.upload("inbox/sum/other.txt", "something else")
     system.run(system.submit("inbox/sum/other.txt"))
@@ -242,7 +242,7 @@ def test_it_is_taken_over_while_the_provider_refuses_everybody(system):
     assert system.run_record(COPY)["reused"]["key"] == FIRST
 
 
-def test_a_copy_that_is_replaced_before_it_took_over_makes_way(system):
+def test_a_copy_that_is_replaced_before_it_took_over_is_superseded(system):
     system.upload(COPY, TEXT)
     system.run(system.submit(COPY))
     system.world.later(10)
@@ -278,7 +278,7 @@ def together():
 
 
 def test_copies_at_the_same_moment_wait_for_the_first(together):
-    """One is generated, the others hold no slot meanwhile."""
+    """One is generated, and the others hold no slot meanwhile."""
     assert together.held().slots == 1
     together.settle()
     assert len(together.generator.requests) == 1
@@ -288,7 +288,7 @@ def test_copies_at_the_same_moment_wait_for_the_first(together):
 
 
 def test_if_the_first_fails_the_others_are_generated_at_once():
-    """As if nobody had waited: one after the other would take for ever."""
+    """If they waited for each other instead, it would take for ever."""
     system = System()
     system.bucket.upload("recipes/sum.md", RECIPE)
     system.generator.plan(Plan(ending=Generation(id="", status="failed", error_code="invalid_prompt")))
@@ -318,8 +318,8 @@ def test_if_the_first_is_given_up_one_of_the_others_takes_its_place(together, ho
     assert together.problems() == []
 
 
-def test_a_submit_that_died_before_its_claim_is_waited_for_a_minute_only():
-    """There is a note but no record: then the copy is generated; both may be, since they begin at the same time."""
+def test_a_copy_waits_only_a_minute_for_a_submit_that_died_before_its_claim():
+    """Its note exists but no record, so the copy is generated; both may be, since they may start at the same time."""
     system = System()
     system.bucket.upload("recipes/sum.md", RECIPE)
     system.upload(COPIES[0], TEXT)
@@ -344,7 +344,7 @@ def test_a_submit_that_died_before_its_claim_is_waited_for_a_minute_only():
 
 
 def _copying(number=None, moment="before"):
-    """A copy is submitted and a tick follows; the system, and how both ended. `number` is the effect that kills."""
+    """Submit a copy and run a tick, killed at effect `number`; return the system and how both ended."""
     system = System()
     system.bucket.upload("recipes/sum.md", RECIPE)
     system.process(FIRST, TEXT)
@@ -355,7 +355,7 @@ def _copying(number=None, moment="before"):
 
 
 def _copied():
-    """Its effects where nobody dies, and how both ended."""
+    """The effects of a copy where nobody dies, and how both ended."""
     system, ended = _copying()
     effects = system.world.effects
     first = next(effect.number for effect in effects if effect.process == f"submit {COPY}")
@@ -364,7 +364,7 @@ def _copied():
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_crash_at_any_effect_leaves_one_answer_and_no_second_generation(moment):
-    """The look, the guard, the claim, the text, the record, the clearing up: whoever comes next ends it."""
+    """The process may die at the look, guard, claim, text, record or cleanup, and the next one finishes."""
     effects, ended = _copied()
     assert len(effects) > 25
     assert DEAD not in ended
@@ -382,7 +382,7 @@ def test_a_crash_at_any_effect_leaves_one_answer_and_no_second_generation(moment
 
 @pytest.mark.parametrize("seed", range(depth(4, 200)))
 def test_whatever_happens_every_copy_ends_with_its_own_answer(seed):
-    """Uploads, repeated events, replacements, cancels, failures and kills in any order; then all comes to rest."""
+    """Uploads, repeated events, replacements, cancels, failures and kills come in any order, then stop."""
     random, system, kills = Random(seed), System(), []
     system.bucket.upload("recipes/sum.md", RECIPE)
 

@@ -19,7 +19,7 @@ Act = Callable[[], Coroutine[Any, Any, Any]]
 
 
 def _waiting(plan: Plan) -> System:
-    """The first is being generated, and a copy waits for it."""
+    """The first document is being generated, and a copy waits for it."""
     system = System()
     system.bucket.upload("recipes/sum.md", "---\nreuse: true\n---\nSum up.")
     system.generator.plan(plan)
@@ -51,7 +51,7 @@ def _superseded() -> tuple[System, list[Act]]:
 
 
 def _gone() -> tuple[System, list[Act]]:
-    """The answer was there when the copy was claimed, and is removed before it is taken over."""
+    """The answer existed when the copy was claimed, and is removed before it is taken over."""
     system = System()
     system.bucket.upload("recipes/sum.md", "---\nreuse: true\n---\nSum up.")
     system.process(FIRST, TEXT)
@@ -62,7 +62,7 @@ def _gone() -> tuple[System, list[Act]]:
 
 
 def _claimed() -> tuple[System, list[Act]]:
-    """The copy's own submit, while the first is being generated."""
+    """The copy's own submit, while the first document is being generated."""
     system = System()
     system.bucket.upload("recipes/sum.md", "---\nreuse: true\n---\nSum up.")
     system.upload(FIRST, TEXT)
@@ -84,14 +84,14 @@ GENERATED = {"answered": False, "failed": True, "cancelled": True, "superseded":
 
 
 def _lived(name: str, effect: int | None = None, moment: Any = "before") -> tuple[System, int, int]:
-    """A scenario to its end, with a death at one of its effects or without: its system, first effect, and creates."""
+    """Run a scenario to its end, with or without a death; return its system, first effect and number of creates."""
     system, acts = SCENARIOS[name]()
     first = len(system.world.effects)
     if effect is not None:
         system.world.kill_at(first + effect, moment)
     for act in acts:
         if system.run(act()) is DEAD:
-            system.run(act())  # delivered again, or done again by the operator
+            system.run(act())  # delivered again, or repeated by the operator
     system.settle()
     system.world.hook = let_others_go
     system.sweep()
@@ -106,13 +106,13 @@ def _orphans(system: System) -> int:
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_a_copy_that_waits_survives_a_death_at_any_effect(name: str) -> None:
-    """It ends with the answer to its own bytes, taken over or generated; the next copy takes that over."""
+    """It ends with the answer to its own bytes, taken over or generated, and the next copy takes over that one."""
     whole, first, creates = _lived(name)
     effects = [(effect.number - first, kind_of(effect)) for effect in whole.world.effects[first:]]
     assert len(effects) > 40
     assert (whole.run_record(COPY)["reused"] is None) is GENERATED[name]
     deaths = [(number, "after") for number, _ in thinned(effects, 200, itemgetter(1))]
-    deaths += [(number, "before") for number, _ in thinned(effects, 200)]  # what is before an effect is after another
+    deaths += [(number, "before") for number, _ in thinned(effects, 200)]  # before an effect is after the previous one
     for number, moment in deaths:
         system, _, made = _lived(name, number, moment)
         where = f"{name}, {moment} {system.world.effects[first + number]}"

@@ -1,6 +1,6 @@
-"""A job that failed, was replaced and is uploaded again is run under the same name as before.
+"""A job that failed, was replaced and is uploaded again runs under the same name as before.
 
-The counters may still have that name among the settled runs. What the job uses now is booked all the same.
+The counters may still list that name as settled, but what the job uses now is booked all the same.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ BROKEN = Plan(ending=Generation(id="", status="failed", error_code="server_error
 
 
 def _failed_and_replaced(max_noted: int) -> System:
-    """The process that failed the first run dies before it could forget the run's name."""
+    """The process that failed the first run dies before it can forget the run's name."""
     system = System(max_noted=max_noted)
     deaths = []
 
@@ -34,7 +34,7 @@ def _failed_and_replaced(max_noted: int) -> System:
             deaths.append(effect.key)
             raise Killed
 
-    system.run(system.tick())  # sweeps, which would forget the name
+    system.run(system.tick())  # sweeps, which would otherwise forget the name later
     system.generator.plan(FILTERED, document="first")
     system.world.hook = hook
     system.process(KEY, "first")
@@ -56,8 +56,8 @@ def _booked_since(system: System, before: int) -> int:
     [(ANSWERED,), (Plan(create=FailedCall(status=429)), ANSWERED), (BROKEN, ANSWERED)],
     ids=["at once", "after a refusal", "after a failed attempt"],
 )
-def test_what_it_uses_is_booked(max_noted: int, plans: tuple[Plan, ...]) -> None:
-    """Once, whatever happens before its answer."""
+def test_a_repeated_run_is_booked_once(max_noted: int, plans: tuple[Plan, ...]) -> None:
+    """Its use is booked once, whatever happens before its answer."""
     system = _failed_and_replaced(max_noted)
     before = system.bucket.json(GOVERNOR)["tokens"]
     for plan in plans:
@@ -69,7 +69,7 @@ def test_what_it_uses_is_booked(max_noted: int, plans: tuple[Plan, ...]) -> None
     assert system.held() == Totals()
 
 
-def test_what_it_uses_is_booked_if_it_had_to_wait() -> None:
+def test_a_repeated_run_that_had_to_wait_is_booked_once() -> None:
     """Its record is open before it reserves anything."""
     system = _failed_and_replaced(MAX_NOTED)
     before = system.bucket.json(GOVERNOR)["tokens"]

@@ -1,4 +1,4 @@
-"""An exception that nobody foresaw never repeats for ever: its job fails with the exception's name, others continue."""
+"""An unforeseen exception is not repeated for ever: its job fails with the exception's name, and others continue."""
 
 import asyncio
 import json
@@ -14,11 +14,11 @@ MINUTE_S = 60
 
 
 class OddError(TypeError):
-    """What nobody foresaw. Its text may be of the document, so nobody writes it down."""
+    """An unforeseen error, whose text may come from the document and must not be recorded."""
 
 
 def poisoned(system, effects, key_has="", error=OddError):
-    """Let effects about something raise what no port may raise."""
+    """Make effects on certain keys raise what no port may raise."""
 
     async def hook(effect, moment):
         await asyncio.sleep(0)
@@ -29,14 +29,14 @@ def poisoned(system, effects, key_has="", error=OddError):
 
 
 def ticks(system, count=30):
-    """Ticks, a minute apart."""
+    """Run ticks a minute apart."""
     for _ in range(count):
         system.run(system.tick())
         system.world.later(MINUTE_S)
 
 
 def test_a_job_whose_looks_raise_fails_and_its_generation_is_cancelled():
-    """After five times; the class is named and nothing else of the exception."""
+    """It fails after five times, with the exception's class and nothing else of it."""
     system = System()
     system.generator.default = Plan(runs_s=1e6)
     system.upload(KEY, "poison")
@@ -54,7 +54,7 @@ def test_a_job_whose_looks_raise_fails_and_its_generation_is_cancelled():
 
 
 def test_other_documents_continue_and_a_replay_works():
-    """Uploaded again once the cause is gone, it is done."""
+    """Once the cause is gone, the document succeeds when it is uploaded again."""
     system = System()
     for key in (KEY, OTHER):
         system.upload(key, key)
@@ -71,7 +71,7 @@ def test_other_documents_continue_and_a_replay_works():
 
 
 def test_an_exception_before_the_claim_becomes_an_error_record_too():
-    """Only a message knows of the job then: how often it was received is the count."""
+    """Only a message knows of the job at that point, so its receive count is used."""
     system = System()
     system.upload(KEY, "poison")
     poisoned(system, ["generator.create", "backlog.send"])
@@ -93,7 +93,7 @@ def test_an_exception_before_the_claim_becomes_an_error_record_too():
 
 
 def test_a_segment_of_a_batch_ends_and_its_generations_are_cancelled():
-    """The batch fails with it, and says why."""
+    """The batch fails with it and gives the reason."""
     system = System()
     system.generator.default = Plan(runs_s=1e6)
     lines = [{"custom_id": f"id-{number}", "input": f"line {number}"} for number in range(3)]
@@ -111,8 +111,8 @@ def test_a_segment_of_a_batch_ends_and_its_generations_are_cancelled():
 
 
 @pytest.mark.parametrize("error", [RetryLaterError])
-def test_a_store_that_refuses_fails_nobody(error):
-    """An outage is no setback of a job, however long it lasts."""
+def test_a_store_that_refuses_fails_no_job(error):
+    """An outage does not count against a job, however long it lasts."""
     system = System()
     system.generator.default = Plan(runs_s=20)
     system.upload(KEY, "text")

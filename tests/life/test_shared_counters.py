@@ -1,4 +1,4 @@
-"""A process that knows the counters need not read them: its swap is refused where they are others by now (ADR 17)."""
+"""A process that knows the counters need not read them: a swap is refused if they have changed (ADR 17)."""
 
 from backburner.capacity.governor import Governor
 from backburner.capacity.limits import Counters, Denial, Limits, Reservation
@@ -11,7 +11,7 @@ WANTED = Reservation(model="m", tokens=10)
 
 
 class Machines:
-    """Two processes over one bucket."""
+    """Two processes that share a bucket."""
 
     def __init__(self, max_in_flight: int = 9) -> None:
         self.world = World()
@@ -30,22 +30,22 @@ class Machines:
         return Governor(shared=shared, limits=self.limits)
 
     def reserve(self, governor: Governor, name: str) -> Reservation | Denial:
-        """Reserve for a run that nothing is noted of."""
+        """Reserve for a run without a note."""
         return self.world.run(governor.reserve(name, WANTED, recorded=None, behind_others=False))
 
     def calls(self, governor: Governor, name: str) -> list[str]:
-        """What a reservation does to the governor's object."""
+        """The calls on the governor's object that a reservation makes."""
         first = len(self.world.effects)
         assert isinstance(self.reserve(governor, name), Reservation)
         return [effect.name for effect in self.world.effects[first:] if effect.key == GOVERNOR]
 
     def counters(self) -> Counters:
-        """As they are."""
+        """The counters in the bucket."""
         return self.world.run(self._governor().counters())[0]
 
 
 def test_the_last_writer_need_not_read() -> None:
-    """One call; and two again once what it knows is old."""
+    """It makes one call, and two again once what it knows is old."""
     machines = Machines()
     machines.reserve(machines.one, "a.1")
     assert machines.calls(machines.one, "b.1") == ["bucket.put"]
@@ -53,8 +53,8 @@ def test_the_last_writer_need_not_read() -> None:
     assert machines.calls(machines.one, "c.1") == ["bucket.get", "bucket.put"]
 
 
-def test_a_swap_on_what_is_out_of_date_is_refused_and_made_again() -> None:
-    """Nothing that another wrote is lost; and for a minute it reads first, since it is not alone."""
+def test_a_swap_of_outdated_counters_is_refused_and_repeated() -> None:
+    """Nothing another process wrote is lost, and for a minute this one reads first, since it is not alone."""
     machines = Machines()
     machines.reserve(machines.one, "a.1")
     machines.reserve(machines.two, "b.1")
@@ -66,8 +66,8 @@ def test_a_swap_on_what_is_out_of_date_is_refused_and_made_again() -> None:
     assert machines.calls(machines.one, "f.1") == ["bucket.put"]
 
 
-def test_nobody_is_turned_away_by_what_is_out_of_date() -> None:
-    """The one slot was free again: a denial writes nothing, so no swap would show that."""
+def test_outdated_counters_deny_no_reservation() -> None:
+    """The only slot was free again; since a denial writes nothing, no refused swap would reveal that."""
     machines = Machines(max_in_flight=1)
     held = machines.reserve(machines.one, "a.1")
     assert isinstance(held, Reservation)
@@ -77,7 +77,7 @@ def test_nobody_is_turned_away_by_what_is_out_of_date() -> None:
 
 
 def test_the_windows_move_on_by_the_stores_time() -> None:
-    """A new minute's submits begin at zero although nothing was read since."""
+    """A new minute's submits start at zero although nothing was read since."""
     machines = Machines()
     now = machines.world.now()
     machines.world.later(58 - now.second)

@@ -1,4 +1,4 @@
-"""Memory is bounded in bytes: measured in a process that has no more than the smallest function has."""
+"""Memory stays bounded in bytes, measured in a process with no more memory than the smallest function has."""
 
 import json
 import os
@@ -19,8 +19,8 @@ TESTS = Path(__file__).parents[1]
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_what_is_heavy_is_handled_by_the_smallest_function(work, expected, tmp_path):
-    """All of it at once, and under a limit that the system enforces: everything ends, nothing is started twice."""
+def test_heavy_work_fits_the_smallest_function(work, expected, tmp_path):
+    """All of it runs at once under a limit that the system enforces; everything ends and nothing is started twice."""
     path = os.pathsep.join([str(TESTS), *filter(None, sys.path)])
     done = subprocess.run(
         [sys.executable, "-m", "support.heavy", *work],

@@ -1,4 +1,4 @@
-"""A tick returns its report: what it handled, what it ended, and why it stopped, and nothing of the tick before."""
+"""A tick returns its report: what it handled, what it ended and why it stopped, and nothing of the previous tick."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ KEYS = ["inbox/a.txt", "inbox/b.txt"]
 
 
 def submitted() -> System:
-    """Two documents that are under way."""
+    """A system with two documents under way."""
     system = System()
     for key in KEYS:
         system.upload(key, f"text of {key}")
@@ -21,7 +21,7 @@ def submitted() -> System:
 
 
 def test_a_report_has_the_runs_that_this_tick_ended_and_no_others() -> None:
-    """Also where one process ticks again and again, as a function's environment does."""
+    """That holds when one process runs tick after tick, as a function's environment does."""
     system = submitted()
     tick = system.parts().tick
     first = system.run(tick.run(TICK_S))
@@ -34,7 +34,7 @@ def test_a_report_has_the_runs_that_this_tick_ended_and_no_others() -> None:
 
 
 def test_totals_are_those_of_the_journal() -> None:
-    """Metrics are made from them: what ended how, what it used, what it cost, how late the last result was."""
+    """Metrics are made from them: what ended how, tokens, cost, and how late the last result was."""
     system = submitted()
     system.upload("recipes/unsuited.md", "---\nno-such-key: 1\n---\n")
     system.upload("inbox/unsuited/c.txt", "text")
@@ -50,7 +50,7 @@ def test_totals_are_those_of_the_journal() -> None:
 
 
 def test_what_has_ended_is_in_the_journal_at_the_next_pause_of_a_tick() -> None:
-    """Not only at its end, up to a minute later: whoever waited for a document lists it then."""
+    """It is not left to the end of the tick, so whoever waited for a document can list it at once."""
     system, written = System(), []
     system.upload(KEYS[0], "a document")
     system.run(system.submit(KEYS[0]))
@@ -71,7 +71,7 @@ def test_what_has_ended_is_in_the_journal_at_the_next_pause_of_a_tick() -> None:
 
 
 def test_a_queue_that_cannot_be_read_stops_a_tick_and_is_reported() -> None:
-    """What it had ended before is in the report all the same."""
+    """What the tick had ended before that is still in the report."""
     system = submitted()
 
     async def hook(effect, moment):
@@ -87,7 +87,7 @@ def test_a_queue_that_cannot_be_read_stops_a_tick_and_is_reported() -> None:
 
 
 def test_a_tick_that_runs_out_of_time_says_so_and_loses_nothing() -> None:
-    """What was in hand comes back when its visibility ends."""
+    """What it had received shows again when its visibility ends."""
     system = System()
     system.generator.default = Plan(runs_s=1.0)
     system.process("inbox/before.txt", "text")

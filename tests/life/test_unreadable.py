@@ -1,4 +1,4 @@
-"""One object that cannot be read stops nobody: it is named once, and everything else continues."""
+"""An object that cannot be read stops nothing else: it is reported once, and everything else continues."""
 
 import contextlib
 import json
@@ -22,7 +22,7 @@ FOLDERS = ["ledger/open/", "inbox/", "inbox/folder/"]
 
 
 def forbid(system, *keys):
-    """Let the store refuse objects, as it does for archived ones and without a right."""
+    """Let the store refuse objects, as it does if they are archived or access is denied."""
 
     async def hook(effect, moment):
         if effect.name in ("bucket.get", "bucket.head") and effect.key in keys and moment == "before":
@@ -32,22 +32,22 @@ def forbid(system, *keys):
 
 
 def named(system):
-    """What the governor names."""
+    """The unreadable objects that the governor lists."""
     return set(system.bucket.json("ledger/governor.json").get("unreadable", {}))
 
 
 def audited(system):
-    """One audit."""
+    """Audit once."""
     return system.run(auditor(system).audit())
 
 
-def told(caplog):
-    """The objects that the log names, as often as it does."""
+def logged(caplog):
+    """The unreadable objects in the log, with repetitions."""
     return sorted(record.key for record in caplog.records if record.message == "object cannot be read")
 
 
 def tick_later(system, seconds=0.0):
-    """A tick of the handler with its health and alarms, after a while."""
+    """Run a tick of the handler with its health and alarms, after a while."""
     system.world.later(seconds)
     parts = system.parts()
 
@@ -57,8 +57,8 @@ def tick_later(system, seconds=0.0):
     system.run(tick())
 
 
-def test_forbidden_documents_and_strays_stop_no_sweep(caplog):
-    """Documents before and after them are recovered; each is reported once, however many sweeps meet it."""
+def test_forbidden_documents_and_stray_objects_stop_no_sweep(caplog):
+    """Documents before and after them are recovered, and each is reported once, however many sweeps meet it."""
     system = System()
     keys = [f"inbox/{number}.txt" for number in range(6)]
     for key in keys:
@@ -72,7 +72,7 @@ def test_forbidden_documents_and_strays_stop_no_sweep(caplog):
             tick_later(system, 3601)
             system.settle()
     assert [key for key in keys if f"results/{key[6:]}.run.json" not in system.bucket.objects] == [keys[0], keys[3]]
-    assert told(caplog) == sorted([keys[0], keys[3], *STRAYS])
+    assert logged(caplog) == sorted([keys[0], keys[3], *STRAYS])
     assert named(system) == {keys[0], keys[3], *STRAYS}
     raised = [record.alarm for record in caplog.records if record.message == "alarm"]
     assert raised == ["unreadable-objects"] * 3  # and not that a job is too old
@@ -83,7 +83,7 @@ def test_forbidden_documents_and_strays_stop_no_sweep(caplog):
 
 
 def test_an_object_that_can_be_read_again_is_no_longer_named():
-    """The next sweep takes it up and forgets its name; what was taken away is forgotten too."""
+    """The next sweep processes it and forgets its name; a removed object is forgotten too."""
     system = System()
     system.upload("inbox/a.txt", "text")
     system.bucket.upload(STRAYS[0], "hello")
@@ -98,7 +98,7 @@ def test_an_object_that_can_be_read_again_is_no_longer_named():
 
 
 def test_a_damaged_open_record_is_named_with_its_document(caplog):
-    """It is not said to be lost, nobody pays for it again, and the others end; deleted, it is run again."""
+    """Its document is not reported lost or paid again, others end, and it runs again once the record is deleted."""
     system = System()
     system.generator.default = Plan(runs_s=20)
     for key in ("inbox/a.txt", "inbox/b.txt"):
@@ -110,7 +110,7 @@ def test_a_damaged_open_record_is_named_with_its_document(caplog):
         for _ in range(40):
             tick_later(system, 60)
     assert system.result("inbox/b.txt")
-    assert told(caplog) == [key]
+    assert logged(caplog) == [key]
     assert len(system.generator.made) == 2
     (finding,) = audited(system).findings
     assert (finding.kind, finding.key) == (Kind.UNREADABLE, key)
@@ -124,7 +124,7 @@ def test_a_damaged_open_record_is_named_with_its_document(caplog):
 
 @pytest.mark.parametrize("body", ["{", "[" * 100_000, '{"job_id": 1}', ""])
 def test_a_damaged_record_at_an_output_location_stops_only_its_document(body):
-    """Whatever it holds: its document is neither lost nor paid again until somebody has looked."""
+    """Whatever the record holds, its document is neither lost nor paid again until somebody has looked."""
     system = System()
     system.process("inbox/a.txt", "text")
     record = output_location("inbox/a.txt").run_record_key
@@ -149,7 +149,7 @@ def test_a_damaged_record_at_an_output_location_stops_only_its_document(body):
 
 
 def beside_a_damaged_record():
-    """A done document that was uploaded again, and whose run record was damaged; and the key of that record."""
+    """A done document whose run record was damaged before it was uploaded again, and the key of that record."""
     system = System()
     system.process("inbox/a.txt", "text")
     record = output_location("inbox/a.txt").run_record_key
@@ -159,7 +159,7 @@ def beside_a_damaged_record():
 
 
 def test_an_event_beside_a_damaged_record_waits_for_somebody_to_look():
-    """Claimed before the record was met, its run is open no more, nothing is held for it, and its guard continues."""
+    """The claim made before the record was read is withdrawn, nothing stays reserved, and the guard continues."""
     system, record = beside_a_damaged_record()
     with pytest.raises(UnreadableError):
         system.run(system.submit("inbox/a.txt"))
@@ -175,7 +175,7 @@ def test_an_event_beside_a_damaged_record_waits_for_somebody_to_look():
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_crash_beside_a_damaged_record_loses_nothing(moment):
-    """Wherever the submit dies, from its guard to the withdrawn claim: paid once, nothing held, nothing left over."""
+    """Wherever the submit dies, the document is paid once, nothing stays reserved, and nothing is left over."""
     whole, _ = beside_a_damaged_record()
     first = len(whole.world.effects)
     with pytest.raises(UnreadableError):
@@ -202,7 +202,7 @@ def test_a_crash_beside_a_damaged_record_loses_nothing(moment):
 
 
 def test_a_forbidden_record_or_journal_does_not_stop_an_audit():
-    """They are named; what was read of the others is counted."""
+    """They are named in the report, and everything else is counted."""
     system = System()
     for key in ("inbox/a.txt", "inbox/b.txt"):
         system.process(key, key)
@@ -217,7 +217,7 @@ def test_a_forbidden_record_or_journal_does_not_stop_an_audit():
 
 
 def test_a_silent_damaged_record_does_not_keep_the_others_asleep():
-    """After a day without a message the next one is woken all the same."""
+    """After a day without a message, the next record still gets one."""
     system = System()
     system.generator.default = Plan(runs_s=20)
     for key in ("inbox/a.txt", "inbox/b.txt"):
@@ -236,8 +236,8 @@ def test_a_silent_damaged_record_does_not_keep_the_others_asleep():
     assert named(system) == {first}
 
 
-def test_a_tick_whose_queue_cannot_be_read_still_looks_after_the_sweep_next_time(caplog):
-    """A list that is refused breaks off the sweep alone: the tick, its health and its alarms come to their end."""
+def test_a_sweep_whose_list_is_refused_does_not_stop_its_tick(caplog):
+    """A refused list ends only that sweep: tick, health and alarms are completed, and the next sweep works."""
     system = System()
     system.process("inbox/a.txt", "text")
     system.upload("inbox/b.txt", "text")

@@ -17,7 +17,7 @@ KEY = "inbox/a.txt"
 
 
 def running(age_s: float, runs_s: float) -> System:
-    """A document whose generation has this age, and ends after `runs_s`; how long they usually take is not known."""
+    """A document with a generation of age `age_s` that ends after `runs_s`; the usual duration is unknown."""
     system = System()
     system.generator.default = Plan(runs_s=runs_s)
     system.upload(KEY, "text")
@@ -34,19 +34,19 @@ def ticked(system: System, core: Core | None = None) -> float:
 
 
 def test_a_look_due_in_half_a_minute_is_not_left_to_the_next_tick() -> None:
-    """At an age of two minutes: waiting for the next tick would more than double its pause."""
+    """At an age of two minutes, waiting for the next tick would more than double the pause between looks."""
     system = running(age_s=100, runs_s=115)
     ticked(system)
     assert system.result(KEY)
 
 
-def test_a_look_that_may_as_well_wait_for_the_next_tick_keeps_no_function_running() -> None:
-    """After five minutes the next look is due about when the next tick begins."""
+def test_a_tick_does_not_stay_for_a_look_that_can_wait_for_the_next() -> None:
+    """After five minutes the next look is due about when the next tick starts."""
     assert ticked(running(age_s=280, runs_s=1000)) <= 2
 
 
 def test_a_tick_does_not_wait_for_an_old_generation() -> None:
-    """Eight seconds of a function for a result that is an hour old: the next tick is soon enough."""
+    """Eight seconds of waiting are not worth it for a result that is an hour old."""
     system = running(age_s=3600, runs_s=3700)
     core = system.parts()
     ticked(system, core)
@@ -59,7 +59,7 @@ def test_a_tick_does_not_wait_for_an_old_generation() -> None:
 
 
 def test_a_tick_stays_for_what_another_process_has_just_started() -> None:
-    """Its messages are not known here, but the counters say that it is in flight, and that such ones are quick."""
+    """Its messages are not known here, but the counters show that it is in flight and that such ones are quick."""
     system = running(age_s=0, runs_s=10)
     system.settle()
     system.upload("inbox/b.txt", "another")
@@ -69,7 +69,7 @@ def test_a_tick_stays_for_what_another_process_has_just_started() -> None:
 
 
 def test_a_process_that_knows_of_no_work_does_not_wait_for_any() -> None:
-    """Waiting would be most of what a month without documents costs. The first tick cannot know, and waits."""
+    """Waiting would be most of the cost of a month without documents; only the first tick, which cannot know, waits."""
     system = System()
     core = system.parts()
     assert ticked(system, core) == 1
@@ -80,8 +80,8 @@ def test_a_process_that_knows_of_no_work_does_not_wait_for_any() -> None:
     assert ticked(system, core) >= 1
 
 
-def test_such_a_process_finds_what_is_there_all_the_same() -> None:
-    """The message of a document whose submit died before it wrote anything."""
+def test_a_process_that_knows_of_no_work_still_finds_a_message() -> None:
+    """It finds the message of a document whose submit died before it wrote anything."""
     system = System()
     core = system.parts()
     system.run(measure(core.bucket, core.governor))
@@ -94,9 +94,9 @@ def test_such_a_process_finds_what_is_there_all_the_same() -> None:
 
 @pytest.mark.parametrize("answer_s", [0.0, 0.02])
 def test_what_has_been_received_is_no_longer_waited_for(answer_s: float) -> None:
-    """Otherwise a queue from which something comes each second would keep a tick to its end.
+    """Otherwise a queue that delivers something each second would keep a tick to its end.
 
-    A message may show, and be received, a moment before the time that its sender noted when the queue had answered.
+    A message may show and be received a moment before the time that its sender noted once the queue had answered.
     """
     system = System()
     queue = system.parts().tick.pending
@@ -117,8 +117,8 @@ def test_what_has_been_received_is_no_longer_waited_for(answer_s: float) -> None
     assert queue.known == 0
 
 
-def test_a_process_that_only_sends_keeps_no_more_than_what_has_yet_to_show() -> None:
-    """A hundred thousand uploads through one submit were 18 MB."""
+def test_a_process_that_only_sends_keeps_only_what_has_yet_to_show() -> None:
+    """A hundred thousand uploads through one submit once took 18 MB."""
     system = System()
     queue = system.parts().tick.pending
     for _ in range(100):
@@ -128,7 +128,7 @@ def test_a_process_that_only_sends_keeps_no_more_than_what_has_yet_to_show() -> 
 
 
 def ticks_of(system: System, *cores: Core, minutes: int) -> list[float]:
-    """How long each tick takes, of which these processes take turns in making one a minute."""
+    """How long each tick takes when these processes take turns, one tick a minute."""
     taken = []
     for minute in range(minutes):
         taken.append(ticked(system, cores[minute % len(cores)]))
@@ -137,7 +137,7 @@ def ticks_of(system: System, *cores: Core, minutes: int) -> list[float]:
 
 
 def lines(number: int) -> str:
-    """A batch."""
+    """A batch of `number` lines."""
     url, method = "/v1/responses", "POST"
     bodies = ({"model": "model-1", "input": f"line {each}"} for each in range(number))
     return "".join(
@@ -147,7 +147,7 @@ def lines(number: int) -> str:
 
 
 def test_the_many_lines_of_a_batch_are_no_reason_to_stay() -> None:
-    """They hold many slots, but have one message. They run for hours."""
+    """They hold many slots but have one message, and run for hours."""
     system = System()
     core = system.parts()
     ticked(system, core)
@@ -158,8 +158,8 @@ def test_the_many_lines_of_a_batch_are_no_reason_to_stay() -> None:
     assert core.governor.in_flight == 10
 
 
-def test_what_another_process_has_long_begun_is_no_reason_to_stay() -> None:
-    """Two warm processes that take turns: the one that ticks does not know of the message that the other postponed."""
+def test_what_another_process_started_long_ago_is_no_reason_to_stay() -> None:
+    """Of two processes that take turns, the one that ticks does not know the message that the other postponed."""
     system = System()
     cores = system.parts(), system.parts()
     for core in cores:
@@ -171,8 +171,8 @@ def test_what_another_process_has_long_begun_is_no_reason_to_stay() -> None:
     assert cores[0].governor.in_flight == 1
 
 
-def test_what_another_process_starts_is_waited_for_also_after_a_burst_of_own_work() -> None:
-    """The messages that guarded that work are still known for two minutes, but say nothing of what is in flight."""
+def test_a_tick_stays_for_another_process_even_after_its_own_burst_of_work() -> None:
+    """The guards of its own work are known for two more minutes, but say nothing about what is in flight."""
     system = System({"BACKBURNER_MAX_IN_FLIGHT": "2"})
     core = system.parts()
     system.generator.default = Plan(runs_s=8)
@@ -190,7 +190,7 @@ def test_what_another_process_starts_is_waited_for_also_after_a_burst_of_own_wor
 
 
 def test_what_is_remembered_of_new_generations_is_forgotten_once_they_have_ended() -> None:
-    """A process may live for hours."""
+    """A process may live for hours, so this must not accumulate."""
     system = running(age_s=0, runs_s=10)
     core = system.parts()
     system.run(core.tick.run(0.5))
@@ -201,7 +201,7 @@ def test_what_is_remembered_of_new_generations_is_forgotten_once_they_have_ended
 
 
 def test_a_short_poll_that_misses_a_message_is_not_repeated_for_ever() -> None:
-    """Every fifth waits for a second, and so asks all servers of the queue."""
+    """Every fifth poll waits for a second, and so asks all servers of the queue."""
     system = System()
     core = system.parts()
     system.run(measure(core.bucket, core.governor))

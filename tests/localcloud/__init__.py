@@ -1,1 +1,1 @@
-"""The local cloud: the template deployed to MiniStack, and nothing left behind."""
+"""The local cloud: the template is deployed to MiniStack, and nothing is left behind."""

@@ -1,4 +1,4 @@
-"""Local clouds for tests: one with probes in the functions' place, and a way to start others, the real one too."""
+"""Local clouds for tests: one with probes in place of the functions, and a way to start others, the real one too."""
 
 import shutil
 import time
@@ -18,10 +18,10 @@ API_KEY = "key-of-the-tests"
 
 
 class RunCloud(Protocol):
-    """Starts a cloud that lasts till the tests' end; takes what `local_cloud` takes."""
+    """Starts a cloud that lasts until the tests end, with the options of `local_cloud`."""
 
     def __call__(self, **options: object) -> LocalCloud:
-        """Start it."""
+        """Start a cloud."""
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +52,7 @@ def provider() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def probe_checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """This checkout with its template and layer, and probes where the handlers are."""
+    """This checkout's template and layer, with probes in place of the handlers."""
     checkout = tmp_path_factory.mktemp("checkout")
     shutil.copy(CHECKOUT / "template.yaml", checkout)
     for name in (".build", ".tools", "layers"):
@@ -66,13 +66,13 @@ def probe_checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def cloud(run_cloud: RunCloud, probe_checkout: Path, provider: str) -> LocalCloud:
-    """A cloud with probes in it. Tests share it: each uses keys of its own."""
+    """A cloud with probes in it, shared by tests that each use their own keys."""
     return run_cloud(provider_base_url=provider, api_key=API_KEY, model="probe", checkout=probe_checkout)
 
 
 @pytest.fixture(scope="session")
 def eventually() -> Callable[..., None]:
-    """Wait until something that other processes do is done, for 30 s at most unless another limit is given."""
+    """Wait for something that other processes do, for 30 s at most unless another limit is given."""
 
     def wait(condition: Callable[[], object], limit_s: float = 30) -> None:
         limit = time.monotonic() + limit_s

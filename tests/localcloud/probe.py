@@ -1,4 +1,4 @@
-"""Deployed in the handlers' place: reports what a function sees and may do. The layer has all that it imports."""
+"""Deployed in the handlers' place: reports what a function sees and may do. All its imports are in the layer."""
 
 import os
 import urllib.request
@@ -14,7 +14,7 @@ BUCKET = os.environ["BACKBURNER_BUCKET"]
 
 
 def handler(event: dict[str, Any], context: Any) -> Any:
-    """Note an upload in the ledger, or do as `event["ask"]` says."""
+    """Note an upload in the ledger, or do what `event["ask"]` says."""
     match event:
         case {"Records": [{"s3": {"object": {"key": encoded}}}]}:
             return _note(unquote_plus(encoded))

@@ -26,14 +26,14 @@ def seen(cloud, key):
 
 @pytest.mark.parametrize("name", ODD_KEYS)
 def test_an_upload_reaches_submit_with_its_key(cloud, eventually, name):
-    """Keys are any UTF-8; the event carries them form-encoded, as on S3."""
+    """Keys are any UTF-8, and the event has them form-encoded, as on S3."""
     key = f"inbox/{uuid4()}/{name}"
     cloud.s3().put_object(Bucket=cloud.bucket, Key=key, Body=b"text")
     eventually(lambda: seen(cloud, key))
 
 
 def test_nothing_outside_the_inbox_starts_submit(cloud, eventually):
-    """What the functions write must never be an event."""
+    """What the functions write must never become an event."""
     other, key = f"results/{uuid4()}.md", f"inbox/{uuid4()}.txt"
     for name in (other, key):
         cloud.s3().put_object(Bucket=cloud.bucket, Key=name, Body=b"text")
@@ -42,7 +42,7 @@ def test_nothing_outside_the_inbox_starts_submit(cloud, eventually):
 
 
 def test_a_burst_waits_for_its_turn(cloud, eventually):
-    """Many more uploads than workers: every one is handled, none is dropped into the dead-letter queue."""
+    """Of many more uploads than workers, every one is handled and none becomes a dead letter."""
     keys = [f"inbox/{uuid4()}.txt" for _ in range(40)]
     for key in keys:
         cloud.s3().put_object(Bucket=cloud.bucket, Key=key, Body=b"text")
@@ -50,7 +50,7 @@ def test_a_burst_waits_for_its_turn(cloud, eventually):
 
 
 def test_an_upload_that_always_fails_ends_in_the_dead_letter_queue(cloud):
-    """With its event, so that it can be looked into."""
+    """The dead letter has its event, so that it can be looked into."""
     key = f"inbox/unlucky-{uuid4()}.txt"
     cloud.s3().put_object(Bucket=cloud.bucket, Key=key, Body=b"text")
     received = cloud.sqs().receive_message(QueueUrl=cloud.dead_queue_url, WaitTimeSeconds=20)
@@ -76,7 +76,7 @@ RIGHTS = [
 
 @pytest.mark.parametrize("role", ["submit", "checker"])
 def test_the_rights_hold_on_a_cloud_that_enforces_them(cloud, role):
-    """The same table that the template's own tests decide on paper."""
+    """They are those of the table that the template's own tests check on paper."""
     function = cloud.submit_function if role == "submit" else cloud.checker_function
     attempts = [("s3", method, {"Bucket": cloud.bucket, "Key": key}) for method, key, _, _ in RIGHTS]
     answers = cloud.invoke(function, {"ask": "rights", "attempts": attempts})
@@ -98,7 +98,7 @@ def test_only_the_checker_takes_messages(cloud, role, answer):
 
 
 def test_a_function_sees_its_settings_and_nothing_of_the_operator(cloud):
-    """The key comes from the secret store, the provider is reached, what it imports is the layer's."""
+    """The key comes from the secret store, the provider is reached, and imports come from the layer."""
     report = cloud.invoke(cloud.submit_function, {"ask": "environment"})
     assert report["secret"] == API_KEY
     assert API_KEY not in str(report["variables"])
@@ -110,13 +110,13 @@ def test_a_function_sees_its_settings_and_nothing_of_the_operator(cloud):
 
 
 def test_what_a_function_prints_is_in_its_log(cloud):
-    """Each call leaves at least its frame of lines."""
+    """Each call leaves at least the lines that frame it."""
     cloud.invoke(cloud.checker_function, {})
     assert any(line.startswith("REPORT RequestId") for line in cloud.logs(cloud.checker_function))
 
 
-def test_a_page_in_the_operators_browser_gets_nowhere(cloud):
-    """Not under a name of its own that points to this machine, and not to the controls that ask for no signature."""
+def test_a_page_in_the_operators_browser_cannot_reach_the_cloud(cloud):
+    """It is refused under another host name for this machine, and at the controls without a token."""
     context = ssl.create_default_context(cafile=cloud.environment["AWS_CA_BUNDLE"])
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
 
@@ -139,14 +139,14 @@ def test_a_page_in_the_operators_browser_gets_nowhere(cloud):
 
 
 def test_the_doctor_sees_what_calls_the_functions(cloud):
-    """As the cloud reports it for the deployed template; any function other than the named one is a problem."""
+    """It sees what the cloud reports for the deployed template; a function other than the named one is a problem."""
     own = {SUBMIT_FUNCTION: cloud.submit_function, CHECKER_FUNCTION: cloud.checker_function}
 
-    def told(**named):
+    def checked(**named):
         shown = commands.run("doctor", "--json", **cloud.environment, **named)
         return {one["check"]: (one["level"], one["message"]) for one in json.loads(shown.stdout)["findings"]}
 
-    found = told(**own)
+    found = checked(**own)
     assert found["trigger"] == ("ok", f"uploads below inbox/ call {cloud.submit_function}"), found
     assert found["schedule"][0] == "ok", found
-    assert told(**own | {SUBMIT_FUNCTION: "another"})["trigger"][0] == "problem"
+    assert checked(**own | {SUBMIT_FUNCTION: "another"})["trigger"][0] == "problem"

@@ -1,4 +1,4 @@
-"""A local cloud starts, says what is wrong, and leaves nothing behind."""
+"""A local cloud starts, reports what is wrong, and leaves nothing behind."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ from support.depth import is_deep
 pytestmark = pytest.mark.enable_socket
 
 WAYS_TO_DIE = [signal.SIGINT, signal.SIGTERM, signal.SIGKILL] if is_deep() else [signal.SIGKILL]
-"""What Ctrl-C leaves of a cloud is tested with `backburner up`, in `cli/test_commands.py`, by the quick run too."""
+"""What Ctrl-C leaves of a cloud is also tested with `backburner up` in `cli/test_commands.py`, in the quick run too."""
 HOLD = """
 import sys
 from pathlib import Path
@@ -32,12 +32,12 @@ with local_cloud(**options) as cloud:
 
 
 def options(checkout, **more):
-    """What every cloud here is started with."""
+    """The options that every cloud here is started with."""
     return {"provider_base_url": "http://127.0.0.1:1/v1", "api_key": "k", "model": "m", "checkout": checkout, **more}
 
 
 def is_alive(group):
-    """Whether any process of a group is there: the server's and its workers' share one."""
+    """Whether any process of a group is alive: the server and its workers share one."""
     try:
         os.killpg(group, 0)
     except ProcessLookupError:
@@ -46,7 +46,7 @@ def is_alive(group):
 
 
 def test_nothing_is_left_when_the_block_ends(probe_checkout, eventually):
-    """No process, no worker, no folder."""
+    """No process, worker or folder is left."""
     with local_cloud(**options(probe_checkout)) as cloud:
         group = cloud.invoke(cloud.checker_function, {"ask": "group"})
         folder = Path(cloud.environment["AWS_CA_BUNDLE"]).parent
@@ -58,7 +58,7 @@ def test_nothing_is_left_when_the_block_ends(probe_checkout, eventually):
 
 @pytest.mark.parametrize("how", WAYS_TO_DIE)
 def test_nothing_is_left_when_the_program_dies(probe_checkout, eventually, how):
-    """Ctrl-C, a polite end, and one that leaves no time for anything."""
+    """The program ends by Ctrl-C, by a request to terminate, or by one that leaves no time for anything."""
     with subprocess.Popen(
         [sys.executable, "-c", HOLD, probe_checkout],
         stdin=subprocess.PIPE,
@@ -73,7 +73,7 @@ def test_nothing_is_left_when_the_program_dies(probe_checkout, eventually, how):
     eventually(lambda: not is_alive(int(group)) and not Path(bundle.strip()).parent.exists())
 
 
-def test_state_outlives_the_cloud_if_it_is_asked_for(probe_checkout, tmp_path):
+def test_state_outlives_the_cloud_on_request(probe_checkout, tmp_path):
     """Objects and messages are there again under the same addresses."""
     with local_cloud(**options(probe_checkout, state=tmp_path)) as cloud:
         cloud.s3().put_object(Bucket=cloud.bucket, Key="recipes/kept.md", Body=b"kept")
@@ -87,7 +87,7 @@ def test_state_outlives_the_cloud_if_it_is_asked_for(probe_checkout, tmp_path):
 
 
 def test_a_missing_ministack_names_the_remedy(tmp_path):
-    """The first thing that goes wrong on a fresh machine."""
+    """This is the first thing that goes wrong on a fresh machine."""
     (tmp_path / "template.yaml").touch()
     with pytest.raises(LocalCloudError, match="make setup"), local_cloud(**options(tmp_path)):
         pass
@@ -100,7 +100,7 @@ def test_a_place_without_the_template_is_named(tmp_path):
 
 
 def deploy_beside(cloud, checkout, template=None, **parameters):
-    """Deploy the template as a second stack of a cloud that runs, with the code of its first."""
+    """Deploy the template as a second stack of a running cloud, with the code of its first."""
     (code,) = {one["Key"] for one in cloud.s3().list_objects_v2(Bucket="backburner-code", MaxKeys=1)["Contents"]}
     located = locate_code(
         template or load_template(checkout / "template.yaml"), lambda _: f"s3://backburner-code/{code}"
@@ -116,7 +116,7 @@ def test_a_refused_parameter_is_named(cloud, probe_checkout):
 
 
 def test_a_resource_that_fails_is_named_with_its_reason(cloud, probe_checkout):
-    """Not only that everything was taken back."""
+    """The error does not only say that the stack was rolled back."""
     template = load_template(probe_checkout / "template.yaml")
     template["Resources"]["PendingQueue"]["Properties"]["MessageRetentionPeriod"] = 1
     with pytest.raises(LocalCloudError, match=r"Queue: .*MessageRetentionPeriod"):
@@ -131,7 +131,7 @@ def test_a_port_in_use_is_named(cloud, probe_checkout):
 
 
 def test_too_little_room_is_reported_before_anything_starts(tmp_path):
-    """A full temporary folder would stop the local cloud in its middle, without a word."""
+    """A full temporary folder would otherwise stop the local cloud later, without a message."""
     with pytest.raises(LocalCloudError, match="TMPDIR"):
         require_space(tmp_path, min_bytes=2**60)
     require_space(tmp_path)

@@ -1,4 +1,4 @@
-"""The main job on the real template: upload, S3 event, submit, queue, checker, result, with IAM enforced."""
+"""The main job on the real template: upload, S3 event, submit, queue, checker and result, with IAM enforced."""
 
 import json
 from datetime import datetime
@@ -36,7 +36,7 @@ def real_cloud(run_cloud, stand_in):
 
 
 def stored(cloud, key):
-    """An object's bytes, None where there is none."""
+    """An object's bytes, or None if there is none."""
     try:
         return cloud.s3().get_object(Bucket=cloud.bucket, Key=key)["Body"].read()
     except cloud.s3().exceptions.NoSuchKey:
@@ -44,14 +44,14 @@ def stored(cloud, key):
 
 
 def upload(cloud, name, body=TEXT):
-    """Put a document into the inbox; its name below `inbox/`."""
+    """Put a document into the inbox under `name`, and return that name."""
     body = body if isinstance(body, bytes) else body.encode()
     cloud.s3().put_object(Bucket=cloud.bucket, Key=f"inbox/{name}", Body=body)
     return name
 
 
 def test_the_timer_brings_a_result_by_itself(real_cloud):
-    """Nobody invokes anything: an upload, its event, and a tick within a minute or two."""
+    """Nothing invokes the functions but an upload, its event, and a tick within a minute or two."""
     name = upload(real_cloud, f"{uuid4()}.txt")
     waiter = real_cloud.s3().get_waiter("object_exists")
     waiter.wait(
@@ -65,7 +65,7 @@ def test_the_timer_brings_a_result_by_itself(real_cloud):
 
 @pytest.mark.parametrize("name", ["a b+c%20d.txt", "ü 文 😀.txt", "x/../y.txt", "'quoted' \"twice\".txt"])
 def test_an_upload_comes_back_as_text(real_cloud, stand_in, eventually, name):
-    """Through event, role and queue: one generation, its text at the right key, nothing left open."""
+    """Through event, role and queue, one generation's text gets to the right key, and no record stays open."""
     name = upload(real_cloud, f"{uuid4()}/{name}", f"{uuid4()} {TEXT}")
     recipe = f"recipes/{name.split('/')[0]}.md"
     assert stored(real_cloud, recipe) is None
@@ -89,7 +89,7 @@ def test_an_upload_comes_back_as_text(real_cloud, stand_in, eventually, name):
 
 
 def test_scans_and_pictures_arrive_whole(real_cloud, eventually):
-    """The results say what the model saw: every page, in order, upright, within limits."""
+    """The results say what the model saw: every page, in order, upright and within limits."""
     folder = uuid4()
     names = {name: f"{folder}/{name}" for name in scans.chosen()}
     real_cloud.s3().put_object(Bucket=real_cloud.bucket, Key=f"recipes/{folder}.md", Body=b"Copy every page.")
@@ -109,7 +109,7 @@ def test_scans_and_pictures_arrive_whole(real_cloud, eventually):
 
 
 def test_the_logs_name_the_job(real_cloud, eventually):
-    """Every line about a job carries its id, so that a document can be followed; none carries its text."""
+    """Every line about a job has its id, so that a document can be followed, and none has its text."""
     name = upload(real_cloud, f"{uuid4()}.txt")
     key = f"inbox/{name}"
 

@@ -1,7 +1,7 @@
-"""What really happened, beside what the records say of it: the fake provider and every write are the truth.
+"""What really happened, kept beside the records: the fake provider and every write are the truth.
 
-A *life* is one open record from its claim to its end. A job may live several times: its document was replaced and put
-back, or it failed and was uploaded again.
+A *life* is one open record from its claim to its end. A job may have several lives: its document was replaced and
+restored, or it failed and was uploaded again.
 """
 
 import hashlib
@@ -32,17 +32,17 @@ class Life:
 
 @dataclass
 class WatchedBucket(FakeBucket):
-    """Remembers what every record ever said, also of those that were overwritten since."""
+    """A bucket that remembers everything records ever said, even if they were overwritten since."""
 
     lives: dict[str, list[Life]] = field(default_factory=dict)
     """By `<job_id>.<run>`."""
     used: dict[str, int] = field(default_factory=dict)
-    """Tokens of every generation that is in a record of a run that ended."""
+    """Tokens of every generation that is in the record of an ended run."""
     booked: int = 0
     max_reserved: int = 0
 
     def upload(self, key: str, body: bytes | str, metadata: Mapping[str, str] | None = None) -> str:
-        """Write, and take down what was written."""
+        """Write, and note what was written."""
         before = self.objects.get(key)
         etag = super().upload(key, body, metadata)
         if key == GOVERNOR:
@@ -70,7 +70,7 @@ class WatchedBucket(FakeBucket):
 
 @dataclass
 class Truth:
-    """Compares the records with what happened. Every method returns what is wrong, nothing if nothing is."""
+    """Compares the records with what happened; every method returns the problems it finds."""
 
     system: System
     max_attempts: int
@@ -83,11 +83,11 @@ class Truth:
         return self.system.bucket
 
     def always(self) -> list[str]:
-        """What holds at every moment, whichever processes are between two effects."""
+        """Problems that there must not be at any moment, whichever processes are between two effects."""
         return [*self._results(), *self._commits(), *self._flow(), *self._attempts()]
 
     def at_rest(self) -> list[str]:
-        """What holds once everything has ended."""
+        """Problems that there must not be once everything has ended."""
         wrong = [f"a generation that nobody looks at: {made}" for made in self.system.generator.open]
         wrong += [f"dead letter: {message.body}" for message in self.system.dead.messages]
         if self.bucket.booked != sum(self.bucket.used.values()):
@@ -96,7 +96,7 @@ class Truth:
         return wrong + problems + self._orphans(unended={}) + self._mismatches()
 
     def between_steps(self) -> list[str]:
-        """What holds while no process is between two effects. If one died there, a message yet to come repairs it."""
+        """Problems that only a process between two effects, or a message yet to come, may excuse."""
         unended: dict[str, int] = {}
         for record in self.open_records():
             unended[record["job_id"]] = unended.get(record["job_id"], 0) + (record["state"] == "submitting")
@@ -107,7 +107,7 @@ class Truth:
         return self._orphans(unended) + mismatches
 
     def tickets(self) -> list[str]:
-        """Message before record: the ticket in an open record always has a message, wherever a process died."""
+        """Open records whose ticket no message has, although the message is sent before the record."""
         messages = self.system.pending.messages + self.system.backlog.messages
         living = {json.loads(message.body)["ticket"] for message in messages}
         return [
@@ -117,15 +117,15 @@ class Truth:
         ]
 
     def orphans_counted(self) -> int:
-        """Over all that ever lived."""
+        """The orphans counted by all lives."""
         return sum(life.orphans for life in self._lives())
 
     def open_records(self) -> list[dict[str, Any]]:
-        """As they are."""
+        """All open records as they are now."""
         return [self.bucket.json(key) for key in self.bucket.keys(OPEN)]
 
     def _is_later_failure(self, key: str) -> bool:
-        """Whether another job failed after the one that was done, so that both records exist: a recipe was changed."""
+        """Whether both records exist because another job failed later, as after a change of recipe."""
         if not key.startswith("inbox/"):
             return False
         done, failed = (
@@ -138,7 +138,7 @@ class Truth:
         return len(jobs) > 1 and failed.last_modified >= done.last_modified
 
     def _results(self) -> list[str]:
-        """Never a result for a generation that is not done and valid."""
+        """Results that are not the text of a done and valid generation."""
         return [
             f"{key} is the text of no generation that ended well"
             for key in self.bucket.keys("results/")
@@ -146,7 +146,7 @@ class Truth:
         ]
 
     def _is_joined(self, key: str) -> bool:
-        """Whether it is made of the answers of parts: the provider called its document too long while it ran."""
+        """Whether it was merged from parts, its document having been called too long while it ran."""
         stored = self.bucket.objects[key]
         job, body = stored.metadata[_OWNER].partition(".")[0], stored.body.decode()
         if any(record["job_id"] == job and record["division"] for record in self.open_records()):
@@ -162,7 +162,7 @@ class Truth:
         return [made for made in self._made(job) if _ended_well(generator, made) == stored.body.decode()]
 
     def _commits(self) -> list[str]:
-        """A run record names a generation of this very document that ended well."""
+        """Run records that do not name a successful generation of their own document."""
         wrong = []
         for key in self.bucket.keys("results/"):
             if not key.endswith(".run.json"):
@@ -190,7 +190,7 @@ class Truth:
         return wrong
 
     def _attempts(self) -> list[str]:
-        """Never more generations than attempts, and none after one that ended well."""
+        """Jobs with more generations than attempts, or with another one after a success."""
         wrong = []
         for job in {life.job for life in self._lives()}:
             most = self.max_attempts * sum(life.job == job for life in self._lives())
@@ -208,7 +208,7 @@ class Truth:
         return wrong
 
     def _orphans(self, unended: Mapping[str, int]) -> list[str]:
-        """Every generation whose id no record has is counted, once its run has seen to it."""
+        """Generations that are in no record and not counted, although their run has had its chance."""
         wrong = []
         for job in {str(made.request["metadata"]["job_id"]) for made in self.system.generator.made.values()}:
             lives = [life for life in self._lives() if life.job == job]
@@ -219,7 +219,7 @@ class Truth:
         return wrong
 
     def _mismatches(self) -> list[str]:
-        """Run records whose text is another's, as `<document>|<what>`."""
+        """Run records that name another text than the one there, as `<document>|<what>`."""
         wrong = []
         for key in self.bucket.keys("results/"):
             if key.endswith(".run.json"):
@@ -230,7 +230,7 @@ class Truth:
         return wrong
 
     def is_done(self, key: str, job: str) -> bool:
-        """Whether a job's result is at its output location, whole."""
+        """Whether a job's complete result is at its output location."""
         record = self.bucket.objects.get(output_location(key).run_record_key)
         if record is None or (found := json.loads(record.body))["job_id"] != job:
             return False
@@ -252,5 +252,5 @@ def _ended_well(generator: FakeGenerator, made: Made) -> str:
 
 
 def _denied(made: Made) -> bool:
-    """Whether the provider said at least once that it does not know it, or never told its id."""
+    """Whether the provider called it absent at least once, or never returned its id."""
     return made.plan.forgets or any(getattr(answer, "status", None) == 404 for answer in made.plan.retrieves)

@@ -1,4 +1,4 @@
-"""What a provider may do to a generation, at least once for every row of the verdict table, and recipes to meet it."""
+"""What a provider may do to a generation, covering every row of the verdict table, and recipes to go with it."""
 
 from typing import Final
 
@@ -9,7 +9,7 @@ _USED: Final = Usage(input_tokens=11, output_tokens=7, total_tokens=18)
 
 
 def _ends(status: str, *, runs_s: float = 30.0, **fields: str) -> Plan:
-    """A generation that ends otherwise than completed with text."""
+    """A generation that does not end as completed with a text."""
     return Plan(runs_s=runs_s, ending=Generation(id="", status=status, usage=_USED, **fields))
 
 
@@ -73,4 +73,4 @@ RECIPES: Final = (
     "---\nnosuch: key\n---\nDo it.",
     None,
 )
-"""As they are put one after another; None is a recipe that is taken away."""
+"""The recipes that replace each other; None means that the recipe is removed."""

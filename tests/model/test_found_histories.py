@@ -1,4 +1,4 @@
-"""Histories that the state machine found, each as a test of its own."""
+"""Histories that the state machine found, each as its own test."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("max_noted")
 
 
 def dies_after_writing(system, folder, **fields):
-    """Let a process die once, right after a record in `folder` whose fields are these."""
+    """Let a process die once, right after it writes a record in `folder` with these fields."""
     deaths = []
 
     async def hook(effect, moment):
@@ -45,14 +45,14 @@ def dies_after_sending_an_id(system):
     return deaths
 
 
-def govern(system, **fields):
+def edit_governor(system, **fields):
     """Change the governor's object by hand."""
     state = system.bucket.json(GOVERNOR) | fields
     system.bucket.upload(GOVERNOR, json.dumps(state))
 
 
-def test_a_wrong_clock_at_the_very_first_tick_stops_no_sweep():
-    """The windows and the last sweep go by the store's clock from the first write of the governor's object on."""
+def test_a_wrong_clock_at_the_first_tick_stops_no_sweep():
+    """From the first write of the governor's object on, windows and sweeps follow the store's clock."""
     system = System()
     system.run(system.tick(skew_s=3 * DAY_S))
     system.upload(KEY, "its event is lost")
@@ -61,7 +61,7 @@ def test_a_wrong_clock_at_the_very_first_tick_stops_no_sweep():
     assert system.problems() == []
 
 
-def test_a_slot_that_a_waiting_job_kept_holds_up_nobody():
+def test_a_slot_that_a_waiting_job_kept_blocks_no_job():
     """Its process died between the record and the release: with only one slot, that job itself must get it."""
     system = System({"BACKBURNER_MAX_IN_FLIGHT": "1"})
     system.upload(KEY, "text")
@@ -77,7 +77,7 @@ def test_a_slot_that_a_waiting_job_kept_holds_up_nobody():
 
 @pytest.mark.parametrize("overwritten", [False, True])
 def test_a_runs_usage_is_booked_by_any_process_that_settles_it(overwritten):
-    """Its process died after the commit, and the provider has forgotten the response since: the record knows."""
+    """The first process died after the commit and the response is gone, so the usage comes from the record."""
     system = System()
     system.upload(KEY, "text")
     system.run(system.submit(KEY))
@@ -99,16 +99,16 @@ def test_a_runs_usage_is_booked_by_any_process_that_settles_it(overwritten):
 
 
 def test_a_process_that_loses_the_record_leaves_its_message_alone():
-    """One message in two hands: one only writes what the job waits for, the other loses its start and stops there.
+    """Two processes have one message: one records only what the job waits for, the other loses its start and stops.
 
-    The ticket in the record is still that message's: deleting it would leave the job to the sweep of the next day.
+    The record's ticket is still that message's; deleting it would leave the job to the next day's sweep.
     """
     system = System({"BACKBURNER_DAILY_TOKENS": "9000", "BACKBURNER_MAX_IN_FLIGHT": "1"})
     system.upload(KEY, "text")
     system.generator.plan(Plan(create=FailedCall(status=429)))
     system.run(system.submit(KEY))
     system.world.later(10)
-    govern(system, tokens=9000)
+    edit_governor(system, tokens=9000)
     denied, granted, written = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def hook(effect, moment):
@@ -116,7 +116,7 @@ def test_a_process_that_loses_the_record_leaves_its_message_alone():
         if effect.name != "bucket.put" or not effect.key.startswith("ledger/open/"):
             return
         if (effect.process, moment) == ("one", "before") and not denied.is_set():
-            govern(system, tokens=0)
+            edit_governor(system, tokens=0)
             denied.set()
             await granted.wait()
         if (effect.process, moment) == ("one", "after"):
@@ -137,8 +137,8 @@ def test_a_process_that_loses_the_record_leaves_its_message_alone():
     assert any(_record(system)["ticket"] in message.body for message in system.backlog.messages)
 
 
-def test_a_slot_is_given_back_by_its_holder_only():
-    """A slow process put its job back; another took it up; then the first gives back a slot that is not its own.
+def test_a_slot_is_released_only_by_its_holder():
+    """A slow process requeued its job and another started it; then the first releases a slot that is not its own.
 
     Otherwise the running generation would not be counted in flight, and its tokens would never be booked.
     """
@@ -167,8 +167,8 @@ def test_a_slot_is_given_back_by_its_holder_only():
     assert system.bucket.json(GOVERNOR)["tokens"] == system.run_record(KEY)["usage"]["total_tokens"]
 
 
-def test_an_upload_under_a_commit_whose_event_is_lost_is_found():
-    """It came between the last look and the run record, which is therefore newer than the document it is not of."""
+def test_an_upload_during_a_commit_is_found_if_its_event_is_lost():
+    """It comes between the last check and the run record, which is therefore newer than the upload."""
     system = System()
     system.upload(KEY, "the old text")
     system.run(system.submit(KEY))
@@ -188,7 +188,7 @@ def test_an_upload_under_a_commit_whose_event_is_lost_is_found():
 
 
 def test_usage_of_earlier_attempts_is_booked_if_the_run_ends_while_it_waits():
-    """Its first attempt came back empty and was paid for; it is cancelled before its second begins."""
+    """Its first attempt was paid for and empty, and it is cancelled before the second starts."""
     system = System()
     system.upload(KEY, "text")
     system.generator.default = Plan(runs_s=1.0, text="")
@@ -207,7 +207,7 @@ def test_usage_of_earlier_attempts_is_booked_if_the_run_ends_while_it_waits():
 
 
 def test_an_id_is_adopted_however_often_its_message_was_received():
-    """Its bearer died before the record, and so did two that received it: the generation is nobody else's."""
+    """Its sender and two receivers have died before recording it, but the generation belongs to this run alone."""
     system = System()
     system.upload(KEY, "text")
     deaths = dies_after_sending_an_id(system)
@@ -222,11 +222,11 @@ def test_an_id_is_adopted_however_often_its_message_was_received():
 
 
 def test_a_message_that_is_handled_while_its_sender_claims_stays():
-    """The soak found it: taken for an upload event, it lost the claim to its own sender, and was deleted as known."""
+    """It was taken for an upload event, lost the claim to its own sender, and was once deleted (found by the soak)."""
     system = System({"BACKBURNER_MAX_IN_FLIGHT": "1"})
     system.process("inbox/before.txt", "so that the governor is there")
     system.upload(KEY, "text")
-    govern(system, others_wait=True)
+    edit_governor(system, others_wait=True)
     received, claimed = asyncio.Event(), asyncio.Event()
 
     async def hook(effect, moment):

@@ -1,4 +1,4 @@
-"""The executable model (docs/protocol_model): random histories keep the promises, and need each of the rules for it."""
+"""The executable model (docs/protocol_model): random histories keep the promises, and each rule is needed for that."""
 
 import dataclasses
 
@@ -21,11 +21,11 @@ FAILS_WITHIN = {
     "looks_follow_a_read": range(100),
     "notes_move_the_ticket": range(100, 200),
 }
-"""Seeds among which a history goes wrong without the rule: some guard against rare meetings."""
+"""Seeds among which a history goes wrong without the rule; some rules guard against rare coincidences."""
 
 
 def test_random_histories_keep_every_promise():
-    """Nothing lost, stuck, paid twice, or called done that is not; with faults enough to mean something."""
+    """With enough faults to matter, nothing is lost, stuck, paid twice, or called done that is not."""
     histories = [History(seed) for seed in range(HISTORIES)]
     wrong = {history.seed: found for history in histories if (found := history.run())}
     assert wrong == {}
@@ -34,7 +34,7 @@ def test_random_histories_keep_every_promise():
 
 @pytest.mark.parametrize("rule", [rule.name for rule in dataclasses.fields(Rules)])
 def test_without_any_one_rule_a_promise_breaks(rule):
-    """A planted bug, such as a record that is written before its message, is found; with the rule all is well there."""
+    """A planted bug, such as a record written before its message, is found; with the rule the promise holds."""
     found = first_failure(Rules(**{rule: False}), FAILS_WITHIN[rule])
     assert found is not None
     seed, _ = found

@@ -1,7 +1,7 @@
-"""The whole system as a state machine: DESIGN section 1 after every step, and at rest once the faults have stopped.
+"""The whole system as a state machine, checked against DESIGN section 1 after every step and at rest.
 
-The gate runs a fixed selection of histories, the deep run a larger one; `BACKBURNER_MODEL_EXAMPLES=5000` looks for new
-ones, at random.
+The gate runs a fixed selection of histories and the deep run a larger one; `BACKBURNER_MODEL_EXAMPLES=5000` searches
+for new ones at random.
 """
 
 import dataclasses
@@ -44,7 +44,7 @@ ANY = st.integers(0, 1_000_000)
 
 @dataclasses.dataclass
 class WatchedGenerator(FakeGenerator):
-    """A provider that can give every generation its own text, and records who paid for existing answers."""
+    """A provider that can give every generation its own text, and notes who pays again for an existing answer."""
 
     distinct: bool = False
     truth: Truth | None = None
@@ -61,24 +61,24 @@ class WatchedGenerator(FakeGenerator):
 
 @dataclasses.dataclass(frozen=True)
 class WrongClock(FakeClock):
-    """A machine's clock, set and wrong at any time."""
+    """A machine's clock, which may be wrong at any time."""
 
     skew: list[float] = dataclasses.field(default_factory=lambda: [0.0])
 
     def now(self) -> datetime:
-        """Now, as this machine believes."""
+        """The time that this machine believes it is."""
         return self.world.now() + timedelta(seconds=self.skew[0])
 
 
 @dataclasses.dataclass
 class StagedSystem(System):
-    """The system, with all its processes on one stage, and with a memory for what happened."""
+    """The system with all its processes on one stage, which remembers what happened."""
 
     max_in_flight: int = 2
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Make a new outside world, watched."""
+        """Make a new outside world that is watched."""
         self.environment = {
             "BACKBURNER_MAX_ATTEMPTS": str(MAX_ATTEMPTS),
             "BACKBURNER_MAX_IN_FLIGHT": str(self.max_in_flight),
@@ -93,11 +93,11 @@ class StagedSystem(System):
         self.stage = Stage(self.world, self.seed, weight=self._creates_under_way)
 
     def run(self, story: Coroutine[Any, Any, Any]) -> Any:
-        """On the stage."""
+        """Run on the stage."""
         return self.stage.run(story)
 
     def machine(self, swap_tries: int) -> Core:
-        """A function's own parts."""
+        """The parts of one function's process."""
         ports = Ports(
             bucket=self.bucket,
             pending=self.pending,
@@ -127,7 +127,7 @@ class Life(RuleBasedStateMachine):
     def begin(
         self, seed: int, max_in_flight: int, visibility: int, runs_s: float, *, distinct: bool, max_noted: int
     ) -> None:
-        """A stack is set up."""
+        """Set up a stack."""
         self.system = StagedSystem(max_in_flight=max_in_flight, seed=seed, max_noted=max_noted)
         self.stage = self.system.stage
         self.system.pending.visibility = self.system.backlog.visibility = visibility
@@ -149,7 +149,7 @@ class Life(RuleBasedStateMachine):
         fault=FAULTS,
     )
     def upload(self, key: str, text: str, count: int, fate: str | None, fault: Fault | None) -> None:
-        """A document: new, another, or the old bytes put back; its event comes once, again later, or never."""
+        """Upload a new, changed or restored document, whose event comes once, again later, or never."""
         document = f"{key} {text}" if text.strip() else text
         if fate is not None:
             self.system.generator.plan(MISBEHAVIOURS[fate], document=document)
@@ -166,7 +166,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(text=st.sampled_from(RECIPES))
     def change_recipe(self, text: str | None) -> None:
-        """A recipe becomes another, or goes."""
+        """Change the recipe or remove it."""
         if text is None:
             self.system.bucket.remove(RECIPE)
         else:
@@ -175,19 +175,19 @@ class Life(RuleBasedStateMachine):
     @precondition(lambda self: self.events)
     @rule(which=ANY, fault=FAULTS)
     def deliver(self, which: int, fault: Fault | None) -> None:
-        """Some event is delivered; it comes again if its function ended badly."""
+        """Deliver an event, and again later if its function failed."""
         self._deliver(which % len(self.events), fault)
 
     @precondition(lambda self: self.events)
     @rule(which=ANY, fault=FAULTS)
     def deliver_twice_at_once(self, which: int, fault: Fault | None) -> None:
-        """The same event runs two functions at the same time."""
+        """Deliver the same event to two functions at once."""
         key = self.events.pop(which % len(self.events))
         self.stage.play(self._submit(key, fault), self._submit(key, None))
 
     @rule(fault=FAULTS, count=st.integers(1, 3))
     def tick(self, fault: Fault | None, count: int) -> None:
-        """The timer fires, once a minute."""
+        """Let the timer fire, once a minute."""
         for _ in range(count):
             self.stage.play(self._tick(fault))
             self.stage.pass_time(45.0)
@@ -195,24 +195,24 @@ class Life(RuleBasedStateMachine):
 
     @rule(one=FAULTS, two=FAULTS)
     def two_ticks(self, one: Fault | None, two: Fault | None) -> None:
-        """The timer fires twice."""
+        """Let the timer fire twice at once."""
         self.stage.play(self._tick(one), self._tick(two))
 
     @precondition(lambda self: self.stage.held())
     @rule(which=ANY, die=st.booleans())
     def go_on(self, which: int, *, die: bool) -> None:
-        """A held process continues, or dies there."""
+        """Let a held process continue, or die where it is."""
         held = self.stage.held()
         self.stage.let_go(held[which % len(held)], die=die)
 
     @rule(seconds=st.sampled_from(PASSING_S))
     def pass_time(self, seconds: float) -> None:
-        """Nothing happens for a while."""
+        """Let time pass."""
         self.stage.pass_time(seconds)
 
     @rule(seconds=st.sampled_from((0.0, -7200.0, 300.0, 100_000.0)), swaps=st.integers(0, 30), is_late=st.booleans())
     def bad_luck(self, seconds: float, swaps: int, *, is_late: bool) -> None:
-        """The machines' clocks jump, swaps of the governor are lost to others, messages in hand show again."""
+        """Let the machines' clocks jump, swaps of the governor be lost to others, and received messages show again."""
         self.system.skew[0], self.stage.storm = seconds, swaps
         for message in self._messages():
             if message.receives and is_late:
@@ -220,8 +220,8 @@ class Life(RuleBasedStateMachine):
 
     @precondition(lambda self: self.received)
     @rule(which=ANY)
-    def old_message_again(self, which: int) -> None:
-        """A queue delivers once more what it delivered before, and what perhaps was deleted since."""
+    def redeliver(self, which: int) -> None:
+        """Deliver a message again that was delivered before and perhaps deleted since."""
         queue, body = self.received[which % len(self.received)]
         now = self.system.world.seconds
         getattr(self.system, queue).messages.append(FakeMessage(body, now, now))
@@ -229,7 +229,7 @@ class Life(RuleBasedStateMachine):
     @precondition(lambda self: self._messages())
     @rule(which=ANY)
     def lose_message(self, which: int) -> None:
-        """A message goes where no checker looks: a purge, a dead-letter queue."""
+        """Lose a message, as by a purge or to a dead-letter queue."""
         message = self._messages()[which % len(self._messages())]
         for queue in (self.system.pending, self.system.backlog):
             queue.messages = [other for other in queue.messages if other is not message]
@@ -238,7 +238,7 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def keep_the_promises(self) -> None:
-        """DESIGN section 1."""
+        """Check DESIGN section 1."""
         for queue in ("pending", "backlog"):
             seen = ((queue, message.body) for message in getattr(self.system, queue).messages if message.receives)
             self.received += [sent for sent in seen if sent not in self.received]
@@ -249,7 +249,7 @@ class Life(RuleBasedStateMachine):
         assert not self.system.generator.paid_twice, self.system.generator.paid_twice
 
     def teardown(self) -> None:
-        """The faults stop: everything ends, nothing is lost, the books balance."""
+        """Stop the faults: everything ends, nothing is lost, the books balance."""
         if not hasattr(self, "system"):
             return
         try:
@@ -278,7 +278,7 @@ class Life(RuleBasedStateMachine):
             self.events.append(key)
 
     def _watch(self, effect: Effect) -> None:
-        """At every single moment a living message drives every record."""
+        """Check that every record has its message at every single moment."""
         if effect.name in ("bucket.put", "pending.delete", "backlog.delete") and not self.is_message_lost:
             self.undriven += self.truth.tickets()
 
@@ -297,7 +297,7 @@ TestLife.settings = settings(
     max_examples=int(MORE_EXAMPLES or depth(20, 600)),
     stateful_step_count=30,
     derandomize=MORE_EXAMPLES is None,
-    # To shrink a failing history takes minutes: the gate reports it as it is, a search makes it short.
+    # To shrink a failing history takes minutes: the gate reports it as it is, and only a search shrinks it.
     phases=(Phase.generate,) if MORE_EXAMPLES is None else (Phase.generate, Phase.shrink),
     database=None,
     deadline=None,

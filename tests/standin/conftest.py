@@ -1,4 +1,4 @@
-"""A stand-in on a free port whose time the tests turn by hand, and clients for it."""
+"""A stand-in on a free port, with a clock that tests control, and clients for it."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ LONG_S = 3600.0
 
 @dataclass
 class Ticker:
-    """A clock that stands still until a test moves it."""
+    """A clock that stands still until a test advances it."""
 
     seconds: float = 1000.0
 
@@ -46,28 +46,28 @@ class World:
         return self.running.stand_in
 
     def post(self, **body: Any) -> httpx2.Response:
-        """Post a create as it is, with model and input unless they are given."""
+        """Post a create unchanged, with a model and an input unless they are given."""
         given = {"model": f"{self.model_prefix}stand-in", "input": DOCUMENT, "background": True, **body}
         return self.http.post("/responses", json={name: value for name, value in given.items() if value is not ...})
 
     def create(self, behaviour: str = "", document: Any = DOCUMENT, **options: Any) -> Any:
-        """Create through the SDK with a behaviour's model."""
+        """Create through the SDK, with a behaviour's model."""
         model = f"{self.model_prefix}stand-in" + (f"/{behaviour}" if behaviour else "")
         return self.sdk.responses.create(model=model, input=document, background=True, **options)
 
     def later(self, seconds: float = LONG_S) -> None:
-        """Let time pass."""
+        """Advance the clock."""
         self.clock.seconds += seconds
 
     def finished(self, behaviour: str = "", document: Any = DOCUMENT, **options: Any) -> Any:
-        """Create, wait until it is over, retrieve."""
+        """Create, wait until the generation has ended, and retrieve it."""
         created = self.create(behaviour, document, **options)
         self.later()
         return self.sdk.responses.retrieve(created.id)
 
 
 def world_of(profile: Any, **options: Any) -> Iterator[World]:
-    """Start a stand-in of a profile."""
+    """Start a stand-in with a profile."""
     clock = Ticker()
     timing = Timing(slow_s=LONG_S, drip_every_s=LONG_S)
     stand_in = StandIn(profile, timing=timing, clock=clock, context_tokens=5000, max_body_bytes=100_000, **options)
@@ -89,7 +89,7 @@ def openai_world() -> Iterator[World]:
 
 @pytest.fixture
 def world(openai_world: World) -> World:
-    """Return the stand-in of the default profile, with nothing in its memory."""
+    """Return the stand-in of the default profile, with an empty memory."""
     openai_world.stand_in.reset()
     return openai_world
 
@@ -108,7 +108,7 @@ def vllm() -> Iterator[World]:
 
 @pytest.fixture
 def error_of() -> Callable[[httpx2.Response], tuple[int, str | None, str | None]]:
-    """Read status, code and param of an answer in the API's error shape."""
+    """Read status, code and param of an answer in the API's error format."""
 
     def read(response: httpx2.Response) -> tuple[int, str | None, str | None]:
         error = response.json()["error"]

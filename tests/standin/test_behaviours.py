@@ -107,33 +107,33 @@ def test_endings(world: World, name: str) -> None:
     assert (over.status, reason, over.error and over.error.code) == ENDINGS[name]
 
 
-def test_what_completes_without_an_answer_has_none(world: World) -> None:
-    """Nothing, white space, a refusal, and an answer without usage."""
+def test_an_empty_completion_has_no_answer(world: World) -> None:
+    """No text, white space, a refusal, and an answer without usage."""
     assert world.finished("completed-empty").output == []
     assert world.finished("completed-blank").output_text.strip() == ""
     assert world.finished("refusal").output[0].content[0].type == "refusal"
     assert world.finished("no-usage").usage is None
 
 
-def test_what_is_cut_off_says_so_in_its_message_alone(world: World) -> None:
-    """The status of the whole is `completed`."""
+def test_a_truncated_message_is_marked_only_in_the_message(world: World) -> None:
+    """The response's own status is `completed`."""
     over = world.finished("completed-cut-off")
     assert (over.status, over.output[0].status) == ("completed", "incomplete")
 
 
 def test_a_bad_schema_answer_is_json_of_the_wrong_type(world: World) -> None:
-    """The text can be parsed, so only a validation finds the fault."""
+    """It parses, so only validation finds the fault."""
     assert json.loads(world.finished("completed-bad-schema", text=JSON_FORMAT).output_text) == []
 
 
-def test_invented_quotes_fit_the_schema_and_stand_nowhere(world: World) -> None:
-    """So only a look into the document finds the fault."""
-    told = json.loads(world.finished("invented-quotes", text=JSON_FORMAT).output_text)
-    assert "moon dollars" in told["a"] or "purple elephants" in told["a"] or "pigeon" in told["a"]
+def test_invented_quotes_fit_the_schema_and_are_not_in_the_document(world: World) -> None:
+    """Only a search of the document finds the fault."""
+    answer = json.loads(world.finished("invented-quotes", text=JSON_FORMAT).output_text)
+    assert "moon dollars" in answer["a"] or "purple elephants" in answer["a"] or "pigeon" in answer["a"]
 
 
 def test_truncation_below_a_cap_ends_when_the_cap_is_doubled(world: World) -> None:
-    """The retry with twice the cap goes through, the identical request never does."""
+    """A retry with twice the cap succeeds; the identical request never does."""
     ends = [world.finished("truncate-below-800", max_output_tokens=cap).status for cap in (400, 400, 799, 800)]
     assert ends == ["incomplete", "incomplete", "incomplete", "completed"]
     assert world.finished("truncate-below-800").status == "completed"
@@ -141,7 +141,7 @@ def test_truncation_below_a_cap_ends_when_the_cap_is_doubled(world: World) -> No
 
 @pytest.mark.parametrize("name", REFUSED_CREATES)
 def test_refused_creates_start_nothing(world: World, error_of: Any, name: str) -> None:
-    """The answer is the table's, in the API's error shape, and no generation was started."""
+    """The answer is the table's, in the API's error format, and no generation starts."""
     answer = world.post(model=f"stand-in/{name}")
     assert error_of(answer)[:2] == REFUSED_CREATES[name]
     assert ("retry-after" in answer.headers) == (name == "create-429")
@@ -149,8 +149,8 @@ def test_refused_creates_start_nothing(world: World, error_of: Any, name: str) -
 
 
 @pytest.mark.parametrize("name", ["create-429", "create-503", "create-500"])
-def test_turns_are_counted_for_each_document_on_its_own(world: World, name: str) -> None:
-    """The first n creates of one document fail, whatever happens to another document between them."""
+def test_turns_are_counted_for_each_document(world: World, name: str) -> None:
+    """The first n creates of one document fail, whatever happens to another in between."""
     model = f"stand-in/{name}:2"
     first = [world.post(model=model, input=document).status_code for document in ("A.", "B.", "A.", "A.", "A.")]
     assert [status == 200 for status in first] == [False, False, False, True, True]
@@ -159,13 +159,13 @@ def test_turns_are_counted_for_each_document_on_its_own(world: World, name: str)
 
 
 def test_a_number_limits_endings_too(world: World) -> None:
-    """A job's first attempt fails, its second one ends well."""
+    """A job's first attempt fails, and its second succeeds."""
     assert [world.finished("failed-server-error:1").status for _ in range(2)] == ["failed", "completed"]
 
 
 @pytest.mark.parametrize("name", WRONG_RETRIEVES)
-def test_wrong_retrieves(world: World, error_of: Any, name: str) -> None:
-    """A retrieve is answered as the table says, while the generation itself continues."""
+def test_wrong_retrieves_do_not_affect_the_generation(world: World, error_of: Any, name: str) -> None:
+    """They are answered as the table says, while the generation continues."""
     created = world.create(name)
     answer = world.http.get(f"/responses/{created.id}")
     assert error_of(answer)[:2] == WRONG_RETRIEVES[name]
@@ -175,14 +175,14 @@ def test_wrong_retrieves(world: World, error_of: Any, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["retrieve-401", "retrieve-403", "retrieve-quota", "retrieve-429", "retrieve-500"])
 def test_wrong_retrieves_come_to_an_end(world: World, name: str) -> None:
-    """After the n-th one the generation is shown."""
+    """After the n-th, the generation is shown."""
     path = f"/responses/{world.create(f'{name}:1').id}"
     assert world.http.get(path).status_code != 200
     assert world.http.get(path).json()["status"] == "queued"
 
 
 def test_a_lost_generation_is_never_found_again(world: World) -> None:
-    """404 for ever, though its create was answered."""
+    """It is 404 for ever, though its create was answered."""
     created = world.create("lost")
     for _ in range(3):
         world.later()
@@ -191,7 +191,7 @@ def test_a_lost_generation_is_never_found_again(world: World) -> None:
 
 
 def test_a_young_generation_is_found_after_its_seconds(world: World) -> None:
-    """404 at first, then fine: an id is not lost because it is new."""
+    """It is 404 at first: a new id is not a lost one."""
     created = world.create("young-404:7")
     world.later(6.9)
     with pytest.raises(openai.NotFoundError):
@@ -201,7 +201,7 @@ def test_a_young_generation_is_found_after_its_seconds(world: World) -> None:
 
 
 def test_a_dropped_retrieve_is_a_connection_error(world: World) -> None:
-    """The client sees the connection close without one byte of an answer, and the next try works."""
+    """The connection closes without a byte of an answer, and the next try works."""
     created = world.create("retrieve-drop:1")
     with pytest.raises(openai.APIConnectionError):
         world.sdk.responses.retrieve(created.id)
@@ -209,7 +209,7 @@ def test_a_dropped_retrieve_is_a_connection_error(world: World) -> None:
 
 
 def test_a_slow_retrieve_runs_into_the_clients_limit(world: World) -> None:
-    """The answer is held back longer than any client waits."""
+    """The answer takes longer than any client waits."""
     created = world.create("retrieve-slow:1")
     with pytest.raises(openai.APITimeoutError):
         world.sdk.responses.retrieve(created.id, timeout=0.1)
@@ -217,7 +217,7 @@ def test_a_slow_retrieve_runs_into_the_clients_limit(world: World) -> None:
 
 
 def test_a_hint_comes_with_the_right_answer(world: World) -> None:
-    """The provider names the time of the next poll beside the object."""
+    """The provider suggests the time of the next poll beside the object."""
     answer = world.http.get(f"/responses/{world.create('retrieve-hint').id}")
     assert (answer.json()["status"], answer.headers["openai-poll-after-ms"]) == ("queued", "3000")
 
@@ -232,7 +232,7 @@ ODD = {
 
 @pytest.mark.parametrize("name", ODD)
 def test_odd_answers_have_the_right_text(world: World, name: str) -> None:
-    """Create and retrieve tell fields that nobody expects; the generation itself is as usual."""
+    """Create and retrieve have unexpected fields; the generation itself is normal."""
     field, value = ODD[name]
     created = world.post(model=f"stand-in/{name}").json()
     world.later()
@@ -248,8 +248,8 @@ def test_an_odd_spelling_is_a_whole_answer(world: World) -> None:
     assert (over["output"][0]["status"], over["usage"]["output_tokens"] > 0) == ("completed", True)
 
 
-def test_a_status_that_nobody_documented_passes(world: World) -> None:
-    """Once, though it is completed already; then the answer is shown."""
+def test_an_undocumented_status_is_temporary(world: World) -> None:
+    """It appears once, although the generation is already completed; then the answer is shown."""
     path = f"/responses/{world.create('retrieve-validating').id}"
     world.later()
     first, second = (world.http.get(path).json() for _ in range(2))
@@ -257,7 +257,7 @@ def test_a_status_that_nobody_documented_passes(world: World) -> None:
 
 
 def test_a_cache_answers_a_create_with_anothers_generation(world: World) -> None:
-    """Nothing is started; the next create of the same input is answered rightly."""
+    """Nothing is started; the next create of the same input is answered correctly."""
     other = world.create("odd-times", "A.")
     again = [world.post(model="stand-in/same-id", input="B.").json()["id"] for _ in range(2)]
     assert again[0] == other.id
@@ -265,14 +265,14 @@ def test_a_cache_answers_a_create_with_anothers_generation(world: World) -> None
 
 
 def test_a_request_with_metadata_gets_a_generation_with_metadata(world: World) -> None:
-    """A line's whole request has no metadata that names its job, so nobody could notice."""
+    """A line's whole request has no metadata that names its job, so nothing could detect the mix-up."""
     other = world.post(model="stand-in", input="A.", metadata={"job_id": "a"}).json()["id"]
     world.create("odd-times", "B.")
     assert world.post(model="stand-in/same-id", input="C.", metadata={"job_id": "c"}).json()["id"] == other
 
 
 def test_garbage_is_200_and_not_json(world: World) -> None:
-    """A page of HTML is where the object should be."""
+    """The answer is an HTML page instead of the object."""
     answer = world.http.get(f"/responses/{world.create('garbage').id}")
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html")
     assert answer.text.startswith("<html>")
@@ -280,7 +280,7 @@ def test_garbage_is_200_and_not_json(world: World) -> None:
 
 @pytest.mark.parametrize("name", ["create-500-after", "create-drop-after", "create-garbage-after"])
 def test_an_answer_can_be_lost_after_the_generation_was_started(world: World, name: str) -> None:
-    """Every create costs a generation although the client never learns its id."""
+    """Every create costs a generation, although the client never learns its id."""
     for _ in range(2):
         try:
             answer = world.post(model=f"stand-in/{name}")
@@ -292,7 +292,7 @@ def test_an_answer_can_be_lost_after_the_generation_was_started(world: World, na
 
 
 def test_a_dripping_answer_arrives_byte_by_byte(world: World) -> None:
-    """The head and one byte are there at once, so only a limit on the whole call ends the wait."""
+    """The head and one byte arrive at once, so only a limit on the whole call ends the wait."""
     connection = http.client.HTTPConnection("127.0.0.1", world.running.port, timeout=5)
     body = json.dumps({"model": "stand-in/create-slow-after", "input": "A.", "background": True})
     connection.request("POST", "/v1/responses", body, {"Authorization": "Bearer k"})
@@ -303,13 +303,13 @@ def test_a_dripping_answer_arrives_byte_by_byte(world: World) -> None:
     assert len(world.stand_in.generations) == 1
 
 
-def test_a_generation_can_be_over_in_the_answer_to_its_create(world: World) -> None:
-    """Nothing needs to be polled."""
+def test_a_generation_can_have_ended_in_the_answer_to_its_create(world: World) -> None:
+    """No poll is needed."""
     assert world.create("already-completed").output_text
 
 
 def test_a_server_that_ignores_background_gives_its_text_once(world: World) -> None:
-    """In the answer to the create; every retrieve is 404."""
+    """The answer to the create has it; every retrieve is 404."""
     created = world.create("completed-at-once")
     assert created.output_text
     with pytest.raises(openai.NotFoundError):
@@ -317,14 +317,14 @@ def test_a_server_that_ignores_background_gives_its_text_once(world: World) -> N
 
 
 def test_a_wrong_address_answers_with_a_page(world: World) -> None:
-    """No generation, and no error of an API."""
+    """It is neither a generation nor an API error."""
     answer = world.post(model="stand-in/no-endpoint")
     assert (answer.status_code, answer.text[:6]) == (404, "<html>")
     assert world.stand_in.generations == ()
 
 
-def test_what_never_ends_can_be_cancelled(world: World) -> None:
-    """It is in progress after any time, and cancelled once that was asked for."""
+def test_a_generation_that_never_ends_can_be_cancelled(world: World) -> None:
+    """It is in progress for ever, and cancelled once that is requested."""
     created = world.create("never-ends")
     world.later(1e9)
     assert world.sdk.responses.retrieve(created.id).status == "in_progress"
@@ -333,7 +333,7 @@ def test_what_never_ends_can_be_cancelled(world: World) -> None:
 
 
 def test_a_cancelled_generation_can_come_back_completed(world: World) -> None:
-    """The cancel says cancelled, a later look finds a result: whoever does not look again loses it."""
+    """The cancel says cancelled, but a later look finds a result, which is lost without that look."""
     created = world.create("never-ends-cancel-completes")
     world.later()
     cancelled = world.sdk.responses.cancel(created.id)
@@ -344,8 +344,8 @@ def test_a_cancelled_generation_can_come_back_completed(world: World) -> None:
 
 
 @pytest.mark.parametrize("model", ["", "stand-in/", "stand-in/nothing", "stand-in/lost:x", "stand-in/lost-3", "gpt-5"])
-def test_there_is_no_model_of_another_name(model: str) -> None:
-    """A typo in a behaviour is an unknown model, never a good answer."""
+def test_any_other_model_is_unknown(model: str) -> None:
+    """A misspelt behaviour is an unknown model, never a good answer."""
     assert of_model(model) is None
 
 

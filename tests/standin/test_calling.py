@@ -1,4 +1,4 @@
-"""The stand-in calls functions, takes what they gave back, and takes pictures."""
+"""The stand-in calls functions, reads their results, and accepts pictures."""
 
 import json
 from typing import Any
@@ -28,7 +28,7 @@ PICTURE = {"type": "input_image", "image_url": DOT, "detail": "auto"}
 
 
 def ended(world: World, **body: Any) -> Any:
-    """A response once its time is over."""
+    """A response after its generation has ended."""
     answer = world.post(**body)
     assert answer.status_code == 200, answer.text
     world.later()
@@ -39,7 +39,7 @@ def ended(world: World, **body: Any) -> Any:
     ("choice", "called"), [("auto", "note"), ("required", "note"), ({"type": "function", "name": "now"}, "now")]
 )
 def test_a_function_is_called_with_arguments_that_its_schema_allows(world: World, choice: Any, called: str) -> None:
-    """The named one, otherwise the first."""
+    """The requested function is called, otherwise the first."""
     response = ended(world, tools=TOOLS, tool_choice=choice)
     (item,) = response["output"]
     assert (item["type"], item["name"], item["status"]) == ("function_call", called, "completed")
@@ -50,7 +50,7 @@ def test_a_function_is_called_with_arguments_that_its_schema_allows(world: World
 
 @pytest.mark.parametrize("body", [{"tool_choice": "none"}, {"input": [ASKED, CALL, OUTPUT]}, {"tools": []}])
 def test_there_is_a_text_once_no_call_is_wanted(world: World, body: dict[str, Any]) -> None:
-    """Forbidden, or answered already."""
+    """Calls are forbidden, or already answered."""
     response = ended(world, **{"tools": TOOLS, **body})
     assert [item["type"] for item in response["output"]] == ["message"]
 
@@ -61,7 +61,7 @@ def test_the_result_of_a_function_is_read(world: World) -> None:
     assert "closed on Sundays" in response["output"][0]["content"][0]["text"]
 
 
-def test_a_picture_is_taken_beside_a_text(world: World) -> None:
+def test_a_picture_is_accepted_beside_a_text(world: World) -> None:
     """Only the text is read."""
     content = [{"type": "input_text", "text": DOCUMENT}, PICTURE]
     assert ended(world, input=[{"role": "user", "content": content}])["status"] == "completed"
@@ -88,14 +88,16 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("body", "param"), REFUSED)
-def test_what_is_wrong_is_refused_by_its_place(world: World, error_of: Any, body: dict[str, Any], param: str) -> None:
-    """Also the shapes of the other API."""
+def test_an_invalid_input_is_refused_by_its_place(
+    world: World, error_of: Any, body: dict[str, Any], param: str
+) -> None:
+    """The shapes of the other API are refused too."""
     status, _, named = error_of(world.post(**body))
     assert (status, named) == (400, param)
 
 
 def test_a_schema_that_cannot_be_filled_fails_the_generation(world: World) -> None:
-    """Rather than a call with arguments that the function does not take."""
+    """A function is never called with arguments that it does not take."""
     schema = {"type": "object", "properties": {"a": {"type": "string", "pattern": "^x{9}$"}}, "required": ["a"]}
     response = ended(world, tools=[{"type": "function", "name": "note", "parameters": schema}])
     assert (response["status"], response["output"]) == ("failed", [])

@@ -12,7 +12,7 @@ from .conftest import DOCUMENT, World
 
 
 def test_a_generation_is_queued_then_in_progress_then_completed(world: World) -> None:
-    """Time alone moves a generation through its states."""
+    """Only time moves a generation through its states."""
     created = world.create()
     seen = [created.status]
     for _ in range(2):
@@ -27,7 +27,7 @@ def test_a_generation_is_queued_then_in_progress_then_completed(world: World) ->
 
 @pytest.mark.parametrize("behaviour", ["", "refusal", "incomplete-max-tokens", "failed-server-error", "no-usage"])
 def test_the_sdks_own_model_validates_every_state(world: World, behaviour: str) -> None:
-    """The object has the API's shape, not only near enough for a lenient client."""
+    """The object has exactly the API's shape, not one that only a lenient client accepts."""
     created = world.create(behaviour, metadata={"job_id": "1"}, temperature=0.2, max_output_tokens=500)
     world.later()
     raw = [world.http.get(f"/responses/{created.id}").json(), created.to_dict(mode="json")]
@@ -44,7 +44,7 @@ def test_usage_counts_instructions_and_input_and_output(world: World) -> None:
 
 
 def test_messages_as_input_are_read_like_a_string(world: World) -> None:
-    """A batch's body may bring a list of messages."""
+    """A batch's body may contain a list of messages."""
     parts = [{"type": "input_text", "text": DOCUMENT}]
     done = world.finished(document=[{"role": "user", "content": parts}])
     assert done.output_text == world.finished().output_text
@@ -59,7 +59,7 @@ def test_without_background_the_answer_is_there_at_once(world: World) -> None:
 
 
 def test_cancel_is_idempotent_and_final(world: World) -> None:
-    """A cancelled generation stays cancelled, however often and however late it is asked for."""
+    """A cancelled generation stays cancelled, however often and late that is requested."""
     created = world.create()
     assert world.sdk.responses.cancel(created.id).status == "cancelled"
     assert world.sdk.responses.cancel(created.id).status == "cancelled"
@@ -69,7 +69,7 @@ def test_cancel_is_idempotent_and_final(world: World) -> None:
 
 
 def test_a_finished_generation_cannot_be_cancelled(world: World) -> None:
-    """The API answers 400 and the result stays."""
+    """The API answers 400, and the result stays."""
     done = world.finished()
     with pytest.raises(openai.BadRequestError, match="Cannot cancel a completed response"):
         world.sdk.responses.cancel(done.id)
@@ -77,7 +77,7 @@ def test_a_finished_generation_cannot_be_cancelled(world: World) -> None:
 
 
 def test_a_deleted_response_is_gone(world: World) -> None:
-    """DELETE confirms once; afterwards nothing is found under the id."""
+    """DELETE confirms once; afterwards the id is unknown."""
     done = world.finished()
     deleted = world.http.delete(f"/responses/{done.id}")
     assert deleted.json() == {"id": done.id, "object": "response", "deleted": True}
@@ -95,7 +95,7 @@ def test_larger_inputs_take_longer(world: World) -> None:
     assert states == ["completed", "in_progress"]
 
 
-def test_everything_is_remembered_but_the_key(world: World) -> None:
+def test_everything_is_remembered_except_the_key(world: World) -> None:
     """Tests read requests and generations from inside."""
     created = world.create(metadata={"job_id": "7"})
     world.sdk.responses.retrieve(created.id)
@@ -119,8 +119,8 @@ def test_open_generations_are_counted_with_their_maximum(world: World) -> None:
     assert (world.stand_in.open, world.stand_in.most_open) == (1, 3)
 
 
-def test_a_lasting_run_keeps_no_document() -> None:
-    """With `remembers=False` neither requests nor documents pile up; counts do."""
+def test_a_long_run_keeps_no_documents() -> None:
+    """With `remembers=False`, requests and documents do not accumulate; counts do."""
     with serve(StandIn(remembers=False)) as running:
         sdk = openai.OpenAI(base_url=running.base_url, api_key="k", max_retries=0)
         with sdk:
@@ -132,7 +132,7 @@ def test_a_lasting_run_keeps_no_document() -> None:
 
 
 def test_real_time_works_without_a_test_clock() -> None:
-    """With no time to take, a generation is over as soon as it is asked for."""
+    """With a duration of zero, a generation has ended at the first retrieve."""
     timing = Timing(queued_s=0, running_s=0, per_1000_tokens_s=0)
     with serve(StandIn(timing=timing)) as one, openai.OpenAI(base_url=one.base_url, api_key="k", max_retries=0) as sdk:
         created = sdk.responses.create(model="stand-in", input=DOCUMENT, background=True)

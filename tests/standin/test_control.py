@@ -1,4 +1,4 @@
-"""Tests steer the stand-in from inside and over HTTP."""
+"""Tests control the stand-in from inside and over HTTP."""
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
@@ -13,20 +13,20 @@ from .conftest import DOCUMENT, World
 
 
 def test_a_script_forces_the_next_creates(world: World) -> None:
-    """The next n creates misbehave whatever their model and input; the one after is treated well."""
+    """The next n creates misbehave for any model and input; the one after them is normal."""
     world.stand_in.script("create-503", times=2)
     statuses = [world.post(input=f"Document {n}.").status_code for n in range(3)]
     assert statuses == [503, 503, 200]
 
 
-def test_a_script_can_treat_a_bad_model_well(world: World) -> None:
-    """`stand-in` as the behaviour is a good answer."""
+def test_a_script_can_make_a_bad_model_answer_well(world: World) -> None:
+    """The behaviour `stand-in` is a good answer."""
     world.stand_in.script("stand-in")
     assert [world.post(model="stand-in/create-400").status_code for _ in range(2)] == [200, 400]
 
 
 def test_a_script_forces_the_next_retrieves(world: World) -> None:
-    """Generations that are under way can be answered wrongly as well."""
+    """Generations under way can be answered wrongly too."""
     created = world.create()
     world.stand_in.script("retrieve-500", on="retrieve")
     statuses = [world.http.get(f"/responses/{created.id}").status_code for _ in range(2)]
@@ -34,14 +34,14 @@ def test_a_script_forces_the_next_retrieves(world: World) -> None:
 
 
 @pytest.mark.parametrize(("behaviour", "on"), [("nothing", "create"), ("create-503", "retrieve")])
-def test_a_script_that_could_not_happen_is_refused(world: World, behaviour: str, on: str) -> None:
+def test_a_script_with_an_unknown_behaviour_is_refused(world: World, behaviour: str, on: str) -> None:
     """A test that misspells a behaviour fails at once."""
     with pytest.raises(ValueError, match=behaviour):
         world.stand_in.script(behaviour, on=on)  # type: ignore[arg-type]
 
 
-def test_in_an_outage_nothing_is_answered_well(world: World) -> None:
-    """Every request fails while it lasts, and what was running continues."""
+def test_in_an_outage_every_request_fails(world: World) -> None:
+    """Running generations continue."""
     created = world.create()
     world.stand_in.outage()
     with pytest.raises(openai.InternalServerError):
@@ -55,7 +55,7 @@ def test_in_an_outage_nothing_is_answered_well(world: World) -> None:
 
 
 def test_the_state_over_http_has_counts_and_no_document(world: World) -> None:
-    """An end-to-end test in another process sees what became of each generation, not what it was about."""
+    """An end-to-end test in another process sees each generation's outcome, not its content."""
     cancelled, deleted = world.create(metadata={"job_id": "1"}), world.create("never-ends")
     world.sdk.responses.cancel(cancelled.id)
     world.sdk.responses.delete(deleted.id)
@@ -75,7 +75,7 @@ def test_the_state_over_http_has_counts_and_no_document(world: World) -> None:
 
 
 def test_a_behaviour_is_set_over_http(world: World) -> None:
-    """What another process asks for happens to the next creates."""
+    """It applies to the next creates."""
     control = world.running.control_url
     assert httpx2.post(f"{control}/behaviour", json={"behaviour": "create-429", "times": 1}).json() == {"ok": True}
     assert [world.post().status_code for _ in range(2)] == [429, 200]
@@ -102,7 +102,7 @@ def test_a_wrong_control_is_answered_400(world: World, control: str, body: bytes
 
 
 def test_a_page_in_the_operators_browser_controls_nothing(world: World) -> None:
-    """It knows no token; and a name of its own that points here is refused."""
+    """It has no token, and another host name for this machine is refused."""
     base = world.running.base_url.removesuffix("/v1")
     for path in ("/control/state", "/control/guess/state"):
         assert httpx2.get(base + path).status_code == 404
@@ -111,7 +111,7 @@ def test_a_page_in_the_operators_browser_controls_nothing(world: World) -> None:
 
 
 def test_the_access_log_names_requests_and_no_document(world: World, caplog: pytest.LogCaptureFixture) -> None:
-    """One line for each request: method, path, status, id."""
+    """Each request has one line: method, path, status, id."""
     with caplog.at_level(logging.INFO, logger="backburner_cli.standin"):
         created = world.create()
         world.http.get("/responses/resp_none")
@@ -124,8 +124,8 @@ def test_the_access_log_names_requests_and_no_document(world: World, caplog: pyt
     assert "harbour" not in repr(lines)
 
 
-def test_two_stand_ins_do_not_know_each_other() -> None:
-    """Each takes a free port and stops with its block, also in the middle of a slow answer."""
+def test_two_stand_ins_are_independent() -> None:
+    """Each has a free port and stops with its block, even amid a slow answer."""
     with serve() as one, serve() as two:
         assert one.port != two.port
         sdk = openai.OpenAI(base_url=one.base_url, api_key="k", max_retries=0)
@@ -140,7 +140,7 @@ def test_two_stand_ins_do_not_know_each_other() -> None:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.com"])  # noqa: S104 - refused is the point
 def test_it_listens_on_loopback_only(host: str) -> None:
-    """An address that others could reach is refused before a socket is opened."""
+    """An address that other machines could reach is refused before a socket is opened."""
     with pytest.raises(ValueError, match=host.replace(".", r"\.")):
         run(host)
     with pytest.raises(ValueError, match=host.replace(".", r"\.")), serve(StandIn(), host=host):
@@ -148,7 +148,7 @@ def test_it_listens_on_loopback_only(host: str) -> None:
 
 
 def test_many_clients_at_once_share_scripts_and_counts_exactly(world: World) -> None:
-    """If eight threads make a hundred creates, just ten misbehave, and each of the others is one generation."""
+    """Of a hundred creates by eight threads, exactly ten misbehave, and each other one is a generation."""
     world.stand_in.script("create-503", times=10)
     with ThreadPoolExecutor(8) as pool:
         statuses = list(pool.map(lambda n: world.post(input=f"Document {n}.").status_code, range(100)))

@@ -1,4 +1,4 @@
-"""The stand-in's text is an honest extract within its cap; its JSON is valid and comes from the input."""
+"""The stand-in's text is a true extract within its cap; its JSON is valid and comes from the input."""
 
 import json
 import re
@@ -26,7 +26,7 @@ CYRILLIC = (
     ("document", "telling", "idle"), [(DOCUMENT, "harbour", "It rained."), (CYRILLIC, "порта", "Шёл дождь.")]
 )
 def test_the_extract_says_what_the_document_is_about(document: str, telling: str, idle: str) -> None:
-    """Sentences with the document's own words come before those without, in any alphabet."""
+    """Sentences with the document's characteristic words are preferred, in any alphabet."""
     extract = summarise(document)
     assert telling in extract
     assert idle not in extract
@@ -34,7 +34,7 @@ def test_the_extract_says_what_the_document_is_about(document: str, telling: str
 
 @given(st.text(max_size=3000))
 def test_every_sentence_of_an_extract_is_in_the_document_in_that_order(text: str) -> None:
-    """Nothing is invented, nothing is moved, and the last line says what this is."""
+    """Nothing is invented or moved, and the last line says what this is."""
     *body, notice = summarise(text).rsplit("\n\n", 1)
     assert notice == NOTICE
     plain = " ".join(sentences(text))
@@ -45,7 +45,7 @@ def test_every_sentence_of_an_extract_is_in_the_document_in_that_order(text: str
 
 
 def test_a_partial_text_is_signed_too(world: World) -> None:
-    """What is cut off by its cap keeps the cap, and still says that no language model wrote it."""
+    """A text cut off at its cap stays within it, and still says that no language model wrote it."""
     for cap in (16, 30, 50):
         partial = world.finished(max_output_tokens=cap)
         assert (partial.status, partial.incomplete_details.reason) == ("incomplete", "max_output_tokens")
@@ -54,31 +54,31 @@ def test_a_partial_text_is_signed_too(world: World) -> None:
 
 
 def test_an_extract_of_extracts_names_itself_once() -> None:
-    """Merging parts does not pick their notices as sentences."""
+    """A merge of parts does not take their notices for sentences."""
     assert summarise(summarise(DOCUMENT) + "\n" + summarise(CYRILLIC)).count(NOTICE) == 1
 
 
 @given(st.text(max_size=300), st.integers(0, 100))
-def test_a_cut_keeps_its_cap(text: str, cap: int) -> None:
-    """A cut is a beginning, whole characters only, and no larger than allowed."""
+def test_a_cut_text_keeps_its_cap(text: str, cap: int) -> None:
+    """It is the text's beginning, in whole characters, within the limit."""
     assert text.startswith(cut(text, cap))
     assert count_tokens(cut(text, cap)) <= cap
     assert count_tokens(cut_signed(text, max(16, cap))) <= max(16, cap)
 
 
 def test_a_sentence_without_end_is_bounded() -> None:
-    """A document without punctuation does not come back whole."""
+    """A document without punctuation is not returned whole."""
     assert count_tokens(summarise("word " * 100_000)) < 2000
 
 
-def test_json_object_carries_the_signed_summary(world: World) -> None:
-    """Without a schema the JSON is one summary, as honest as the text."""
+def test_json_object_contains_the_signed_summary(world: World) -> None:
+    """Without a schema, the JSON is a summary, marked like the text."""
     done = world.finished(instructions="Answer as JSON.", text={"format": {"type": "json_object"}})
     assert json.loads(done.output_text) == {"summary": summarise(DOCUMENT)}
 
 
 def test_a_schema_is_filled_from_the_document(world: World) -> None:
-    """Strings are sentences, numbers are the document's numbers, formats are found in it."""
+    """Strings are sentences, numbers are the document's, and formats are found in it."""
     line = {"type": "object", "properties": {"text": {"type": "string"}, "amount": {"type": "number", "minimum": 1000}}}
     schema = {
         "type": "object",
@@ -105,7 +105,7 @@ def test_a_schema_is_filled_from_the_document(world: World) -> None:
 
 
 def test_a_schema_that_no_answer_fits_fails_and_says_so(world: World) -> None:
-    """A schema that the stand-in cannot fill is a failed generation, never a wrong answer."""
+    """Such a generation fails, and never gives a wrong answer."""
     schema = {"type": "object", "properties": {"a": {"type": "string", "pattern": "^zz[0-9]{9}$"}}, "required": ["a"]}
     done = world.finished(text={"format": {"type": "json_schema", "name": "n", "schema": schema}})
     assert (done.status, done.error.code, done.output) == ("failed", "server_error", [])
@@ -136,7 +136,7 @@ def test_a_schema_that_no_answer_fits_fails_and_says_so(world: World) -> None:
 )
 @pytest.mark.parametrize("text", [DOCUMENT, CYRILLIC, ""])
 def test_schemas_of_many_kinds_are_filled(schema: dict[str, Any], text: str) -> None:
-    """Recursion, alternatives, limits and formats come out valid, or it is said that the text has nothing that fits."""
+    """Recursion, alternatives, limits and formats give a valid answer, or an error says that no text fits."""
     needs_digits, needs_many = ("pattern" in json.dumps(schema), "uniqueItems" in json.dumps(schema))
     if (needs_digits and not re.search("[0-9]{4}", text)) or (needs_many and not text):
         with pytest.raises(UnfillableError):
@@ -146,7 +146,7 @@ def test_schemas_of_many_kinds_are_filled(schema: dict[str, Any], text: str) -> 
 
 
 def scalars() -> st.SearchStrategy[dict[str, Any]]:
-    """Schemas of strings, numbers, booleans and enums with limits that something fits."""
+    """Schemas of strings, numbers, booleans and enums, with satisfiable limits."""
     lengths = st.tuples(st.integers(0, 60), st.integers(0, 60)).map(sorted)
     limits = st.tuples(st.integers(-1000, 1000), st.integers(-1000, 1000)).map(sorted)
     return st.one_of(
@@ -176,7 +176,7 @@ def containers(inner: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[di
 
 
 @given(st.recursive(scalars(), containers, max_leaves=8), st.sampled_from([DOCUMENT, CYRILLIC, "", "12"]))
-def test_whatever_is_filled_is_valid(schema: dict[str, Any], text: str) -> None:
-    """Every schema of these kinds is filled, from any text, with an answer that validates."""
+def test_every_schema_is_filled_with_a_valid_answer(schema: dict[str, Any], text: str) -> None:
+    """This holds for all these kinds and for any text."""
     wrapped = {"type": "object", "properties": {"value": schema}, "required": ["value"]}
     jsonschema_rs.validate(wrapped, fill(wrapped, text))

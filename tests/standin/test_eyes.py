@@ -1,4 +1,4 @@
-"""The stand-in looks at pictures: it opens each, reads its page mark, and refuses what the real API would refuse."""
+"""The stand-in looks at pictures: it opens each, reads its page mark, and refuses what the real API would."""
 
 from base64 import b64encode
 from typing import Any
@@ -23,7 +23,7 @@ def url(body: bytes, kind: str = "png") -> str:
 
 
 def message(*images: str) -> list[dict[str, Any]]:
-    """A request's input with pictures, each behind its number."""
+    """A request's input with pictures, each after its number."""
     content: list[dict[str, Any]] = []
     for number, one in enumerate(images, 1):
         content.append({"type": "input_text", "text": f"[page {number}]"})
@@ -37,7 +37,7 @@ def page(number: int = 1, of: int = 1) -> str:
 
 
 @pytest.mark.parametrize(("number", "of"), thinned([(1, 1), (63, 63), (7, 40), (40, 40)], one_in=4))
-def test_a_mark_says_its_page_however_it_was_scanned(number: int, of: int) -> None:
+def test_a_mark_is_read_however_it_was_scanned(number: int, of: int) -> None:
     drawn = scans.page(number, of)
     assert len(widths(number, of)) == 2 * BITS + 3
     for seen in (drawn, scans.skewed(drawn), scans.photographed(drawn), drawn.resize((496, 702))):
@@ -47,14 +47,14 @@ def test_a_mark_says_its_page_however_it_was_scanned(number: int, of: int) -> No
 
 
 def test_a_page_without_a_mark_has_none() -> None:
-    """Lines of text, which are black and white as well, are no mark."""
+    """Lines of text, which are black and white too, are not a mark."""
     plain = scans.page(5, 9)
     plain.paste(250, (0, int(scans.A4[1] * 0.38), scans.A4[0], int(scans.A4[1] * 0.62)))
     assert mark_of(plain) is None
 
 
 def test_the_answer_says_what_was_seen_in_order(world: World) -> None:
-    """Sizes and marks, page by page; and the pictures are counted as tokens."""
+    """Sizes and marks are given page by page, and pictures count as tokens."""
     created = world.create(document=message(page(1, 2), page(2, 2)))
     world.later()
     over = world.sdk.responses.retrieve(created.id)
@@ -81,14 +81,14 @@ def test_a_picture_that_no_api_takes_is_refused(world: World, error_of: Any, giv
     assert param == "image_url"
 
 
-def test_a_model_without_eyes_refuses_pictures_and_reads_text(world: World) -> None:
+def test_a_model_that_does_not_see_refuses_pictures_and_reads_text(world: World) -> None:
     refused = world.post(model="stand-in/blind", input=message(page()))
     assert (refused.status_code, "does not support image input" in refused.text) == (400, True)
     assert world.post(model="stand-in/blind").status_code == 200
 
 
 def test_more_pictures_than_it_takes_are_refused() -> None:
-    """As vLLM says it."""
+    """The message is vLLM's."""
     with serve(StandIn(max_pictures=1)) as running:
         import httpx2  # noqa: PLC0415 - one request
 

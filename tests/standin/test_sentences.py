@@ -1,4 +1,4 @@
-"""Sentences are whole: across wrapped lines, behind abbreviations, in lists, and without spaces between them."""
+"""Sentences are whole: across wrapped lines, after abbreviations, in lists, and without spaces between them."""
 
 import time
 
@@ -33,7 +33,7 @@ from backburner_cli.standin.sentences import split
     ],
 )
 def test_a_sentence_ends_where_a_reader_ends_it(text: str, sentences: list[str]) -> None:
-    """Not at a line's end, and not behind an abbreviation, an initial or a number that continues."""
+    """It does not end at a line's end, or after an abbreviation, an initial, or a number that continues."""
     assert split(text) == sentences
 
 
@@ -53,13 +53,13 @@ def test_a_sentence_ends_where_a_reader_ends_it(text: str, sentences: list[str])
     ],
 )
 def test_items_are_sentences_and_headings_are_not(text: str, sentences: list[str]) -> None:
-    """Without their marks; headings only of a text that has nothing else."""
+    """Items have no bullets; headings count only in a text that has nothing else."""
     assert split(text) == sentences
 
 
 @given(st.text(max_size=2000))
-def test_no_letter_is_made_up_or_moved(text: str) -> None:
-    """Every sentence is a stretch of the text, blanks aside, in the text's order."""
+def test_no_letter_is_invented_or_moved(text: str) -> None:
+    """Every sentence is a stretch of the text, apart from white space, in the text's order."""
     solid = "".join(text.split()).replace("|", "").replace(">", "")
     at = 0
     for sentence in split(text):
@@ -68,7 +68,7 @@ def test_no_letter_is_made_up_or_moved(text: str) -> None:
 
 
 def test_items_stay_apart_in_an_extract() -> None:
-    """What has no full stop is a paragraph of its own; sentences run on, with a space where their script has one."""
+    """Text without a full stop is its own paragraph; sentences run on, with a space if their script has one."""
     assert summarise("- roof tiles\n- wall stones") == f"roof tiles\n\nwall stones\n\n{NOTICE}"
     assert summarise("It rained heavily.\nIt stopped.") == f"It rained heavily. It stopped.\n\n{NOTICE}"
     assert summarise("雨が降った。\n風が吹いた。") == f"雨が降った。風が吹いた。\n\n{NOTICE}"
@@ -76,7 +76,7 @@ def test_items_stay_apart_in_an_extract() -> None:
 
 @pytest.mark.parametrize("text", ["." * 200_000, '."' * 100_000, "。" * 200_000, "1. " * 70_000, "#" * 200_000])
 def test_no_text_is_slow(text: str) -> None:
-    """A hostile document takes no more than a second of the processor for 200,000 characters."""
+    """Even a hostile document takes at most a second of processor time for 200,000 characters."""
     began = time.process_time()
     split(text)
     assert time.process_time() - began < 1

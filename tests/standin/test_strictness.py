@@ -74,13 +74,13 @@ REFUSED = [
 def test_a_wrong_request_is_refused_as_the_api_refuses_it(
     world: World, error_of: Any, body: Any, code: Any, param: Any
 ) -> None:
-    """Status 400 with code and parameter, and nothing is started."""
+    """The status is 400, with code and parameter, and nothing is started."""
     assert error_of(world.post(**body)) == (400, code, param)
     assert world.stand_in.generations == ()
 
 
-def test_every_field_in_its_limits_is_taken(world: World) -> None:
-    """Strict is not narrow: the largest values that the API allows go through and are echoed."""
+def test_every_field_within_its_limits_is_accepted(world: World) -> None:
+    """The largest values that the API allows are accepted and echoed."""
     closed = {**OBJECT, "additionalProperties": False, "required": ["a"]}
     given = {
         "instructions": "Summarise.",
@@ -121,19 +121,19 @@ def test_without_the_right_key_nothing_is_answered(world: World, headers: dict[s
 
 
 @pytest.mark.parametrize("raw", [b"{", b"[1]", b'"text"', b"\xff\xfe", b'{"input": "\\ud800"}', b"[" * 90_000])
-def test_a_body_that_is_no_json_object_is_refused(world: World, raw: bytes) -> None:
-    """400 in the API's shape, never a crash."""
+def test_a_body_that_is_not_a_json_object_is_refused(world: World, raw: bytes) -> None:
+    """The answer is 400 in the API's format, never a crash."""
     answer = world.http.post("/responses", content=raw)
     assert (answer.status_code, answer.json()["error"]["type"]) == (400, "invalid_request_error")
 
 
 def test_an_empty_body_lacks_its_model(world: World, error_of: Any) -> None:
-    """No body at all is a request without parameters."""
+    """An absent body is a request without parameters."""
     assert error_of(world.http.post("/responses")) == (400, "missing_required_parameter", "model")
 
 
 def test_a_body_over_the_limit_is_413(world: World, error_of: Any) -> None:
-    """The size is judged before the JSON, and the connection can be used again."""
+    """The size is checked before the JSON, and the connection can be used again."""
     assert error_of(world.http.post("/responses", content=b"x" * 100_001))[0] == 413
     assert world.post().status_code == 200
 
@@ -151,7 +151,7 @@ def test_yandex_refuses_what_it_does_not_support(yandex: World, error_of: Any, f
 
 
 def test_yandex_has_ids_temperatures_and_models_of_its_own(yandex: World, error_of: Any) -> None:
-    """An id is a UUID, temperature ends at 1, a model is named with its folder, `store` is taken."""
+    """Ids are UUIDs, temperature ends at 1, models are named with their folder, `store` is accepted."""
     done = yandex.finished(store=True, temperature=1.0)
     assert (len(done.id), done.id.count("-"), done.status) == (36, 4, "completed")
     assert error_of(yandex.post(temperature=1.1)) == (400, "decimal_above_max_value", "temperature")
@@ -174,5 +174,5 @@ def test_vllm_deletes_nothing(vllm: World) -> None:
 
 
 def test_vllm_checks_no_strict_schemas(vllm: World) -> None:
-    """What only OpenAI demands of a schema is not demanded elsewhere."""
+    """Only OpenAI has these demands on a schema."""
     assert vllm.post(text=schema_format(strict=True), input=DOCUMENT).status_code == 200

@@ -1,1 +1,1 @@
-"""What the tests share: a world of fakes in virtual time, and a proxy that loses answers."""
+"""What the tests share: fakes in virtual time, deployments with real handlers, and proxies that lose answers."""

@@ -4,7 +4,7 @@
     stage.play("tick", work, Fault(at=7, moment="after", kind="hold"))   # until it ends or is held
     stage.let_go(0)                                                      # the one that is held continues
 
-Whatever is not held continues whenever anything on the stage does: all share one event loop. Nobody lives longer than a
+Everything that is not held goes on whenever anything on the stage runs, in one event loop. No process outlives what a
 function may run.
 """
 
@@ -20,18 +20,18 @@ from backburner.ports import ConflictError
 from support.fakes import Effect, Killed, Moment, VirtualLoop, World
 
 LIFE_S = 100.0
-"""What the platform lets a function run: less than the lease."""
+"""How long the platform lets a function run: less than the lease."""
 GOVERNOR = "ledger/governor.json"
 Kind = Literal["die", "hold", "refuse", "conflict"]
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What befalls a process at the `at`-th effect of its own that such a thing can befall.
+    """What happens to a process at its `at`-th effect of the kind that can be affected.
 
-    `die`, `hold`: at effects that change something, since around the others nothing is to be seen of it.
-    `refuse`: the bucket or the queue answers with an error; after the effect: it happened, and the answer is lost.
-    `conflict`: a put meets a passing 409; after the effect: a repeated request met its own write.
+    `die`, `hold`: at effects that change something, since others make no difference outside.
+    `refuse`: the bucket or the queue answers with an error; "after" means that it succeeded and the answer is lost.
+    `conflict`: a put meets a passing 409; "after" means that a repeated request met its own write.
     """
 
     at: int
@@ -39,7 +39,7 @@ class Fault:
     kind: Kind
 
     def can_befall(self, effect: Effect) -> bool:
-        """Whether an effect is of the sort that this happens at."""
+        """Whether an effect is of the kind that this fault affects."""
         port, _, verb = effect.name.partition(".")
         match self.kind:
             case "conflict":
@@ -59,13 +59,13 @@ class Actor:
     began_s: float
     effects: int = 0
     struck: int = -1
-    """Number of the effect at which its fault befalls it."""
+    """Number of the effect at which its fault strikes."""
     task: "asyncio.Task[Any] | None" = None
     held: "asyncio.Future[None] | None" = None
 
     @property
     def is_over(self) -> bool:
-        """Whether it ended, well or not."""
+        """Whether it has ended, well or not."""
         return self.task is not None and self.task.done()
 
 
@@ -77,15 +77,15 @@ class Stage:
     seed: int = 0
     harm: int = 0
     storm: int = 0
-    """So many swaps of the governor will meet a conflict."""
+    """How many more swaps of the governor will meet a conflict."""
     watch: Callable[[Effect], None] = lambda _: None
-    """Is told of every effect, as soon as it happened."""
+    """Called with every effect, right after it happened."""
     actors: dict[str, Actor] = field(default_factory=dict)
     weight: Callable[[], int] = lambda: 1
-    """How many generations a death may cost now."""
+    """How many generations a death may cost at this moment."""
 
     def __post_init__(self) -> None:
-        """Take the world's hook and open the loop."""
+        """Take over the world's hook and open the loop."""
         self._random = random.Random(self.seed)
         self._runner = asyncio.Runner(loop_factory=lambda: VirtualLoop(self.world))
         self._count = 0
@@ -93,19 +93,19 @@ class Stage:
         logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # the dead leave their exceptions behind
 
     def run(self, story: Coroutine[Any, Any, Any]) -> Any:
-        """Run something to its end; everything that is not held continues meanwhile."""
+        """Run something to its end, while everything that is not held continues."""
         return self._runner.run(story)
 
     def play(self, *cast: tuple[str, Coroutine[Any, Any, Any], Fault | None]) -> list[Actor]:
-        """Begin processes together; returns when each of them has ended or is held."""
+        """Start processes together; return when each of them has ended or is held."""
         return self.run(self._play(cast))
 
     def held(self) -> list[Actor]:
-        """Who is held at an effect."""
+        """The processes that are held at an effect."""
         return [actor for actor in self.actors.values() if actor.held is not None]
 
     def let_go(self, actor: Actor, *, die: bool = False) -> None:
-        """Every held process continues to its end, or dies where it is."""
+        """Let a held process continue to its end, or die where it is."""
         assert actor.held is not None
         if die:
             actor.held.set_exception(Killed())
@@ -114,12 +114,12 @@ class Stage:
         self.run(self._until_quiet([actor]))
 
     def pass_time(self, seconds: float) -> None:
-        """Let time pass; those who are held too long die."""
+        """Let time pass; processes that are held too long die."""
         self.run(asyncio.sleep(seconds))
         self._forget()
 
     def close(self) -> None:
-        """End the loop; whoever is still held is cancelled."""
+        """End the loop; processes that are still held are cancelled."""
         for actor in self.held():
             assert actor.held is not None
             actor.held.set_exception(Killed())
@@ -143,7 +143,7 @@ class Stage:
         self._forget()
         for actor in actors:
             if actor.is_over and actor.task is not None:
-                actor.task.result()  # an error that nobody expects is the test's
+                actor.task.result()  # an unexpected error fails the test
 
     def _forget(self) -> None:
         self.actors = {name: actor for name, actor in self.actors.items() if not actor.is_over}
@@ -195,7 +195,7 @@ class Stage:
 
 
 async def _tolerant(work: Coroutine[Any, Any, Any]) -> Any:
-    """As both handlers do: what the stores refused ends this invocation, and the cloud tries again."""
+    """Like both handlers, end only this invocation if a store refuses; the cloud tries again."""
     try:
         return await work
     except (BackburnerError, ConflictError) as error:

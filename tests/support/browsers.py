@@ -12,7 +12,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 
 
 def chromium_of(playwright: Playwright) -> str | None:
-    """Where it is, None where there is none."""
+    """Its path, or None if there is none."""
     own = playwright.chromium.executable_path
     named = os.environ.get("BACKBURNER_CHROMIUM")
     found = named or (own if Path(own).exists() else None) or next(filter(None, map(shutil.which, NAMES)), None)
@@ -21,7 +21,7 @@ def chromium_of(playwright: Playwright) -> str | None:
 
 @contextmanager
 def chromium(*arguments: str) -> Iterator[Browser | None]:
-    """A browser while the block runs, started with more arguments; None where there is none."""
+    """A browser while the block runs, started with these arguments; None if there is none."""
     with sync_playwright() as playwright:
         path = chromium_of(playwright)
         if path is None:

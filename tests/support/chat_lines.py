@@ -1,4 +1,4 @@
-"""Lines for chat completions in the shapes that public projects write, each under the place where it is written.
+"""Lines for chat completions in the shapes that public projects write, each under the file that writes it.
 
 Only the fields, their nesting and their order are theirs; the words are our own.
 """
@@ -14,7 +14,7 @@ CHAT, AZURE = "/v1/chat/completions", "/chat/completions"
 
 
 def _line(url: str | None, **body: Any) -> dict[str, Any]:
-    """A line without its custom_id; Together's have neither method nor url."""
+    """A line without its custom_id; Together's lines have neither method nor url."""
     return {"body": body} if url is None else {"method": "POST", "url": url, "body": body}
 
 

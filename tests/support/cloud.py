@@ -3,9 +3,9 @@
     with serve_cloud() as endpoint:
         s3, sqs = client("s3", endpoint), client("sqs", endpoint)
 
-Two things are other than in the server as it comes. A conditional put is one step, as in S3: the server looks and then
-writes, and of two puts at once both would win. And a receive from an empty queue answers after a moment instead of the
-seconds that it was asked to wait, since no test waits for what does not come; `patient_queues` gives them back.
+Two things differ from the server as it comes. A conditional put is one step, as in S3: the server itself looks and then
+writes, so that two puts at once would both win. And a receive from an empty queue answers after a moment instead of the
+seconds that it was asked to wait, since no test waits for what does not come; `patient_queues` restores them.
 """
 
 import contextlib
@@ -26,23 +26,23 @@ from support.moto_server import Answer, App, Environ, serve_moto
 
 REGION = "eu-central-1"
 WAIT_S = 0.2
-"""How long an empty queue lets somebody wait who would wait for seconds."""
+"""How long a receive from an empty queue waits if it was to wait for seconds."""
 _receive: Callable[..., Any] = SQSBackend.receive_message
 _description = cache(JSONFileLoader().load_file)
 JSONFileLoader.load_file = lambda _, path: _description(path)
-"""Each session of boto3 would read the services' descriptions again, a megabyte each."""
+"""Otherwise each session of boto3 would read the services' descriptions again, a megabyte each."""
 
 
 @contextlib.contextmanager
 def serve_cloud() -> Iterator[str]:
-    """Run it on a free port of this machine while the block runs; its address."""
+    """Run the server on a free local port while the block runs, and give its address."""
     with serve_moto(_one_write_at_a_time) as endpoint, _receives(_hurried):
         yield endpoint
 
 
 @contextlib.contextmanager
 def patient_queues() -> Iterator[None]:
-    """Let receives wait for messages as long as they ask, while the block runs."""
+    """Let receives wait for messages for as long as they ask while the block runs."""
     with _receives(_receive):
         yield
 
@@ -61,7 +61,7 @@ def client(service: str, endpoint: str, region: str = REGION, **limits: Any) -> 
 
 
 def objects(bucket: str) -> dict[str, Any]:
-    """What a bucket holds, from inside the server: its entries have a `last_modified` that can be moved."""
+    """The objects of a bucket, from inside the server: their `last_modified` can be moved."""
     return dict(s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets[bucket].keys.items())
 
 
@@ -74,7 +74,7 @@ def put(bucket: str, key: str, body: bytes, metadata: Mapping[str, str]) -> None
 
 
 def messages(queue_url: str, region: str = REGION) -> list[Any]:
-    """What a queue holds, visible or not, from inside the server: its entries have times that can be moved."""
+    """The messages of a queue, visible or not, from inside the server: their times can be moved."""
     return list(sqs_backends[DEFAULT_ACCOUNT_ID][region].queues[queue_url.rsplit("/", 1)[1]]._messages)
 
 

@@ -1,4 +1,4 @@
-"""A deployment for the operator's commands: a bucket and queues in the local cloud, and the command over them."""
+"""A deployment for the operator's commands: a bucket and queues in the local cloud, with commands run on it."""
 
 import json
 import os
@@ -28,18 +28,18 @@ class Cloud:
     environment: dict[str, str]
 
     def run(self, *arguments, **more):
-        """The command, run to its end."""
+        """Run the command to its end."""
         as_text = ["--text"] if arguments and not {"--json", "--help"} & {*arguments} else []
         return commands.run(*arguments, *as_text, **(self.environment | more))
 
     def call(self, *arguments, **more):
-        """The command in this process: quicker, and where no terminal is needed the same."""
+        """Run the command in this process, which is quicker and the same where no terminal is needed."""
         removed = {name: None for name in os.environ if name.startswith(("AWS_", "OPENAI_", "BACK"))}
         given = removed | commands.environment(self.environment | more)
         return CliRunner().invoke(app, [*arguments], env=given, prog_name="backburner")
 
     def take(self, queue):
-        """Every message of a queue, and remove it."""
+        """Receive and delete every message of a queue."""
         found = []
         while messages := self.sqs.receive_message(QueueUrl=self.urls[queue], MaxNumberOfMessages=10).get("Messages"):
             for message in messages:
@@ -48,7 +48,7 @@ class Cloud:
         return found
 
     def send(self, queue, body):
-        """Make a message."""
+        """Send a message."""
         self.sqs.send_message(QueueUrl=self.urls[queue], MessageBody=body)
 
     def json(self, key):
@@ -60,7 +60,7 @@ class Cloud:
         return [item["Key"] for item in self.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])]
 
     def settle_in(self, system, *, old):
-        """Put in what a system holds; `old` are the prefixes that were written an hour ago."""
+        """Copy what a system holds; objects below the prefixes `old` were written an hour ago."""
         for key, stored in system.bucket.objects.items():
             put(BUCKET, key, stored.body, stored.metadata)
         for key, there in objects(BUCKET).items():

@@ -1,7 +1,7 @@
-"""A bucket, queues and a provider as a deployment has them, and the environment that leads its functions to them.
+"""A bucket, queues and a provider as in a deployment, and the environment that connects its functions to them.
 
-`later` lets time pass for the store and the queues alone: what is delayed or in hand shows sooner, objects are older.
-Nothing of the code under test is touched by it, and no test waits for what a minute would bring.
+`later` lets time pass only for the store and the queues: delayed and received messages show sooner, objects are older.
+The code under test is not touched, and no test waits for minutes.
 """
 
 import itertools
@@ -18,13 +18,13 @@ from support import cloud
 from support.cloud import REGION
 
 AT_ONCE = Timing(queued_s=0.05, running_s=0, per_1000_tokens_s=0, slow_s=0.3, drip_every_s=0.2)
-"""A provider that is done by the first look, and answers creates as background mode does: `queued`."""
+"""A provider whose generations have ended by the first look; creates answer `queued`, as in background mode."""
 DOCUMENT = (
     "The harbour of Veldt moved 4200 containers in March. Most of them carried grain for the northern towns. "
     "The harbour master asked the council for 3 new cranes. The council will decide on 2031-05-17."
 )
 FOREIGN = ("AWS_", "OPENAI_", "BACKBURNER_")
-"""What the machine's own environment may hold and handlers would read."""
+"""Variables of this machine that handlers would read."""
 PENDING, BACKLOG, DEAD = "pending", "backlog", "dead"
 _MAX_RECEIVES = 1000
 _numbers = itertools.count()
@@ -32,7 +32,7 @@ _numbers = itertools.count()
 
 @dataclass
 class Deployment:
-    """One bucket, its queues and a provider. `environment` is what handlers are started with."""
+    """A bucket, its queues and a provider. `environment` is what handlers are started with."""
 
     s3: Any
     sqs: Any
@@ -74,7 +74,7 @@ class Deployment:
 
     @property
     def stand_in(self) -> StandIn:
-        """The provider, from inside."""
+        """The provider from the inside."""
         return self.running.stand_in
 
     # What users and clouds do.
@@ -88,21 +88,21 @@ class Deployment:
         self.upload(f"recipes/{name}.md", f"---\n{front}\n---\n{instructions}\n" if front else instructions)
 
     def swept(self) -> None:
-        """Let the last sweep have ended now, so that none is due for an hour."""
+        """Let the last sweep be now, so that none is due for an hour."""
         self.upload("ledger/governor.json", json.dumps({"last_sweep": datetime.now(UTC).isoformat()}))
 
     def pauses(self) -> dict[str, Any]:
-        """What is paused, by the names of models."""
+        """The pauses by model."""
         pauses: dict[str, Any] = json.loads(self.text("ledger/governor.json") or "{}").get("pauses", {})
         return pauses
 
     def pause(self, pauses: Mapping[str, Any]) -> None:
-        """Pause as `pauses` had it before."""
+        """Restore these pauses."""
         governor = json.loads(self.text("ledger/governor.json") or "{}")
         self.upload("ledger/governor.json", json.dumps(governor | {"pauses": pauses}))
 
-    def open_tap(self, bad_creates: int = 0) -> None:
-        """Forget the bad creates, all or but so many, and whatever was paused for them."""
+    def lift_pauses(self, bad_creates: int = 0) -> None:
+        """Lift all pauses, and set the count of failed creates in a row."""
         governor = json.loads(self.text("ledger/governor.json") or "{}")
         self.upload("ledger/governor.json", json.dumps(governor | {"bad_creates": bad_creates, "pauses": {}}))
 
@@ -121,11 +121,11 @@ class Deployment:
             stored.last_modified -= timedelta(seconds=seconds)
 
     def next_second(self) -> None:
-        """Wait for the store's next second: an upload in the second of the last one is not told from it."""
+        """Wait for the store's next second: two uploads in the same second cannot be told apart."""
         time.sleep(1.01 - time.time() % 1)
 
     def put_off(self, seconds: float) -> None:
-        """Hide every message for so long from now, as if somebody held it in hand; what is delayed, so much longer."""
+        """Hide every message for so long from now, as if it had just been received; delayed ones for so much longer."""
         now_ms = datetime.now(UTC).timestamp() * 1000
         for name in self.queues:
             for message in self._messages(name):
@@ -133,19 +133,19 @@ class Deployment:
                 message.change_visibility(round(seconds + delay_s))
                 message.delayed_until = 0
 
-    # The contents of the bucket and the queues.
+    # What is in the bucket and the queues.
 
     def keys(self, prefix: str = "") -> list[str]:
         """All keys below a prefix."""
         return sorted(key for key in self._stored() if key.startswith(prefix))
 
     def text(self, key: str) -> str | None:
-        """An object's text, None where there is none."""
+        """An object's text, or None."""
         stored = self._stored().get(key)
         return None if stored is None else stored.value.decode()
 
     def modified(self, key: str) -> str:
-        """When an object was last written, as records write it."""
+        """When an object was last written, in the format of records."""
         at: datetime = self.s3.head_object(Bucket=self.bucket, Key=key)["LastModified"]
         return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
@@ -159,7 +159,7 @@ class Deployment:
         return self.text(output_location(key).result_key(output))
 
     def json(self, key: str) -> Any:
-        """An object's JSON, None where there is none."""
+        """An object's JSON, or None."""
         text = self.text(key)
         return None if text is None else json.loads(text)
 
@@ -172,11 +172,11 @@ class Deployment:
         return self.json(output_location(key).error_record_key)
 
     def open_records(self, key: str | None = None) -> list[Any]:
-        """Open records, all or a document's."""
+        """The open records, all or those of a document."""
         return [one for one in self._records("ledger/open/") if key in (None, one["source"]["key"])]
 
     def superseded(self) -> list[Any]:
-        """Superseded records."""
+        """The superseded records."""
         return self._records("ledger/superseded/")
 
     def messages(self, name: str) -> list[Any]:
@@ -184,12 +184,12 @@ class Deployment:
         return [json.loads(message.body) for message in self._messages(name)]
 
     def creates(self, text: str | None = None) -> list[Received]:
-        """The creates that reached the provider, all or a document's, whatever became of them."""
+        """The creates that reached the provider, all or those of a document, whatever became of them."""
         posts = (one for one in self.stand_in.requests if (one.method, one.path) == ("POST", "/v1/responses"))
         return [one for one in posts if text is None or one.body["input"] == text]
 
     def problems(self) -> list[str]:
-        """What contradicts the promise once everything is at rest: DESIGN section 1, promises 1 and 3."""
+        """What contradicts promises 1 and 3 of DESIGN section 1 once everything is at rest."""
         found = [f"open: {key}" for key in self.keys("ledger/open/")]
         found += [f"a message in {name}: {one}" for name in self.queues for one in self.messages(name)]
         for key in self.keys("inbox/"):

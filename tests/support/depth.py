@@ -1,6 +1,6 @@
-"""How deep the tests go: the quick run takes a fixed selection of what the deep run (`--deep`) takes whole.
+"""How deep the tests go: the quick run takes a fixed selection of what the deep run (`--deep`) takes in full.
 
-The selection is the same in every run and on every machine: what is left out depends on the name of a case alone.
+The selection is the same in every run and on every machine: it depends only on the names of the cases.
 """
 
 import os
@@ -14,17 +14,17 @@ VARIABLE = "BACKBURNER_TESTS"
 
 
 def is_deep() -> bool:
-    """Whether everything is to be run."""
+    """Whether this is the deep run."""
     return os.environ.get(VARIABLE) == "deep"
 
 
 def depth(quick: int, deep: int) -> int:
-    """How many examples, histories or blocks."""
+    """How many examples, histories or blocks to take."""
     return deep if is_deep() else quick
 
 
 def thinned(cases: Iterable[T], one_in: int, kind: Callable[[T], Hashable] = lambda _: "any") -> list[T]:
-    """About one case in so many, in their order, and at least one of each kind; all of them in the deep run."""
+    """About one case in `one_in`, in order, and at least one of each kind; all of them in the deep run."""
     cases = list(cases)
     if is_deep():
         return cases

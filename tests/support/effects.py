@@ -1,4 +1,4 @@
-"""What a request does to the world, by a name; and the death of a process at one of them."""
+"""The effects of requests by name, and the death of a process at one of them."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from support.proxy import CUT, Request, Wrong, deliver
 
 Moment = Literal["before", "after"]
 Point = tuple[str, int]
-"""An effect's name, and which of that name."""
+"""An effect's name, and which one of that name, counted from 1."""
 _BATCHES = {
     "sendmessagebatch": "send",
     "changemessagevisibilitybatch": "postpone",
@@ -29,7 +29,7 @@ _PLACES = {
 
 
 def effect_of(request: Request) -> str | None:
-    """The name of what a request does, None for one that only reads the store or a queue."""
+    """The name of what a request does, or None if it only reads the store or a queue."""
     path = unquote(urlsplit(request.path).path)
     if path.startswith("/v1/responses"):
         posted = "cancel" if path.endswith("/cancel") else "create"
@@ -40,7 +40,7 @@ def effect_of(request: Request) -> str | None:
 
 
 def operation_of(request: Request) -> str:
-    """The queue operation that a request asks for, in lower case; "" for any other request."""
+    """The queue operation of a request in lower case, or "" for any other request."""
     return request.headers.get("x-amz-target", "").rpartition(".")[2].lower()
 
 
@@ -74,7 +74,7 @@ def points_of(effects: list[str]) -> list[Point]:
 
 @dataclass
 class Fate:
-    """What happens to one process on its way: `seen` are its effects so far, `point` the one that it dies of."""
+    """What happens to one process: `seen` are its effects so far, `point` is the one at which it dies."""
 
     point: Point | None = None
     moment: Moment = "before"
@@ -83,7 +83,7 @@ class Fate:
     is_dead: bool = False
 
     def meets(self, request: Request, upstream: str) -> Wrong | None:
-        """Kill the process if this is its point: just before the server gets the request, or just after."""
+        """Kill the process if this is its point, just before or just after the server gets the request."""
         effect = effect_of(request)
         if effect is None:
             return None

@@ -1,4 +1,4 @@
-"""The events that the clouds send: the recorded ones of `events/`, with the bucket and the key of a test in them."""
+"""The clouds' events: those recorded in `events/`, with a test's bucket and key in them."""
 
 import copy
 import json

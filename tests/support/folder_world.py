@@ -5,8 +5,8 @@
     folder.live(("pending.send", 1), "after")      # one process, which dies after its first message
     folder.live()                                  # another, to the end
 
-Every life is a process of its own, with its own connection, lock and name. What dies stops between two effects: steps
-within one of them (a staged file, a commit) are the matter of tests that kill real processes.
+Every life is a separate process, with its own connection, lock and name. A death is always between two effects: steps
+within an effect (a staged file, a commit) are left to tests that kill real processes.
 """
 
 import asyncio
@@ -64,7 +64,7 @@ _TIMED = (files, presence, queues, driver, intake, scan, tracker)
 
 @dataclass(frozen=True, kw_only=True)
 class _Bucket(FolderBucket):
-    """Whose writes are effects."""
+    """A bucket whose writes are effects."""
 
     world: World
 
@@ -79,7 +79,7 @@ class _Bucket(FolderBucket):
 
 @dataclass(frozen=True, kw_only=True)
 class _Queue(FolderQueue):
-    """All of which is an effect, but for receives that find nothing."""
+    """A queue whose calls are effects, except for receives that find nothing."""
 
     world: World
 
@@ -104,7 +104,7 @@ class _Queue(FolderQueue):
 
 
 class _Database(Database):
-    """Whose calls take no time, and which does nothing for the dead."""
+    """A database whose calls take no time, and which does nothing for dead processes."""
 
     def __init__(self, path: Path, life: "Life") -> None:
         super().__init__(path)
@@ -120,8 +120,8 @@ class _Database(Database):
             self._life.world.in_threads -= 1
 
 
-class _Nobody:
-    """Who looks at the progress."""
+class _NoProgress:
+    """Ignores the progress of the run."""
 
     def note(self, text: str) -> None: ...
 
@@ -144,7 +144,7 @@ class FolderWorld:
     lives: int = 0
 
     def __post_init__(self) -> None:
-        """Make the folders, and let all time be the world's."""
+        """Make the folders, and let all clocks show the world's time."""
         self.generator = FakeGenerator(self.world, default=Plan(runs_s=3.0))
         self.documents, self.out, self.state = (self.root / name for name in ("documents", "out", "state"))
         for made in (self.documents, self.out, self.state / "staged", self.state / "processes"):
@@ -160,15 +160,15 @@ class FolderWorld:
 
     @property
     def _now_s(self) -> float:
-        """In whole milliseconds: whoever waits for the last billionth of a second would never see it pass."""
+        """The time in whole milliseconds: floating-point remains would never pass for whoever waits."""
         return round(self.world.seconds, 3)
 
     def write(self, name: str, text: str) -> None:
-        """A document, as users put it there."""
+        """Write a document, as a user does."""
         (self.documents / name).write_text(text, encoding="utf-8")
 
     def live(self, point: Point | None = None, moment: Moment = "before") -> "Life":
-        """One process, to its end or to its death at an effect; what it did until then."""
+        """Run one process, to its end or its death at an effect, and return what it did."""
         self.lives += 1
         timing.RANDOM.seed(0)
         life = Life(f"life{self.lives}", self.world, point, moment)
@@ -190,7 +190,7 @@ class FolderWorld:
             life.is_complete = made.is_complete
             dying.cancel()
         elif here._lock is not None:
-            os.close(here._lock)  # as the system does for the dead
+            os.close(here._lock)  # as the system does for dead processes
         database.close()
 
     def _driver(self, database: Database, here: Presence) -> Driver:
@@ -230,7 +230,9 @@ class FolderWorld:
             backlog=backlog,
             room=room,
             presence=here,
-            intake=Intake(walk=walk, tally=tally, progress=_Nobody(), watch=False, is_stopping=lambda: room.is_closed),
+            intake=Intake(
+                walk=walk, tally=tally, progress=_NoProgress(), watch=False, is_stopping=lambda: room.is_closed
+            ),
             again=again,
             tracker=Tracker(
                 core=core,
@@ -239,17 +241,17 @@ class FolderWorld:
                 recipe_source=None,
                 again=again,
                 tally=tally,
-                progress=_Nobody(),
+                progress=_NoProgress(),
             ),
             tally=tally,
-            progress=_Nobody(),
+            progress=_NoProgress(),
             window=100,
         )
 
 
 @dataclass
 class Life:
-    """One process: `seen` are its effects by name, in order; with a `point` it dies of that one."""
+    """One process: `seen` are its effects by name, in order, and it dies at `point` if there is one."""
 
     name: str
     world: World
@@ -259,15 +261,15 @@ class Life:
     death: asyncio.Event = field(default_factory=asyncio.Event)
     is_complete: bool = False
     _fatal: int | None = None
-    """The number of the effect that is its point, once that has begun."""
+    """The number of the effect that is its point, once that has started."""
 
     @property
     def is_dead(self) -> bool:
-        """Whether it came to its point."""
+        """Whether it has come to its point."""
         return self.death.is_set()
 
     async def meets(self, effect: Effect, at: Moment) -> None:
-        """Around each effect: let others go first, or die."""
+        """Let others go first around each effect, or die."""
         await asyncio.sleep(0)
         if at == "before":
             name = named(effect)

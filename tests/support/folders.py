@@ -15,7 +15,7 @@ RECIPE = "summary"
 
 @dataclass(frozen=True, kw_only=True)
 class FolderPorts:
-    """What one process reaches: `documents` is the user's folder, `out` where results go."""
+    """What one process works with: `documents` is the user's folder, and results go to `out`."""
 
     documents: Path
     out: Path
@@ -26,7 +26,7 @@ class FolderPorts:
 
 
 def folder_ports(root: Path, name: str = "process") -> FolderPorts:
-    """Open them below `root`, as a process of this name."""
+    """Open the ports below `root`, as a process of this name."""
     documents, out, state = root / "documents", root / "out", root / "state"
     for folder in (documents, out, state / "staged"):
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,12 +1,12 @@
-"""A deployment whose real handlers run in processes of their own, behind proxies, and die where a test says.
+"""A deployment whose real handlers run in separate processes behind proxies, and die where a test says.
 
     stage.upload("inbox/a.txt", text_of("inbox/a.txt"))
     stage.run("submit", stage.event("inbox/a.txt"), Fate(point=("create", 1), moment="after"))   # dies there
     stage.settle()                                                                              # ticks, then sweeps
     assert stage.problems() == []
 
-Time passes at the store and the queues alone, and only where a test says so: `due` lets the messages of one document,
-or of all, show now, `age` makes objects older. Nothing of the code under test is touched, and nobody waits for a lease.
+Time passes only for the store and the queues, and only where a test says so: `due` lets the messages of one document,
+or of all, show now, and `age` makes objects older. The code under test is not touched, and nothing waits for a lease.
 """
 
 import json
@@ -35,7 +35,7 @@ _MAX_TICKS = 30
 
 
 def text_of(key: str) -> str:
-    """A document of its own for each key."""
+    """A different document for each key."""
     return f"The harbour of Veldt keeps a book about {key}. It has 4200 lines. The council reads it on 2031-05-17."
 
 
@@ -46,18 +46,18 @@ class ForkedDeployment(Deployment):
     visibility_s: int = 600
     cloud: Proxy
     outside: Proxy
-    """Between the handlers and the provider."""
+    """The proxy between the handlers and the provider."""
     log: Path
     expected: Callable[[str], str] = summarise
-    """What a document's text must become."""
+    """The result that a document's text must get."""
     hurries: bool = False
-    """Whether the queues' time runs faster, for what is to wait for seconds: a whole life in one tick."""
+    """Whether the queues' time runs faster when seconds are waited for, so that a whole life fits in one tick."""
     rule: Rule = lambda _: None
     fate: Fate = field(default_factory=Fate)
     hurried_at_s: float = field(default_factory=time.time)
 
     def __post_init__(self) -> None:
-        """Make the bucket and the queues, and stand between them and the handlers."""
+        """Make the bucket and the queues, and put the proxies before them."""
         super().__post_init__()
         self.cloud.rule = lambda request: self._judge(request, self.endpoint)
         self.outside.rule = lambda request: self._judge(request, self.running.base_url)
@@ -74,11 +74,11 @@ class ForkedDeployment(Deployment):
             if self.hurries:
                 self._hurry()
             at_once = _changed(request, WaitTimeSeconds=0)
-            return CUT if fate.is_dead else at_once  # otherwise the dead would take what is meant for the next
+            return CUT if fate.is_dead else at_once  # otherwise a dead process would take what is meant for the next
         return fate.meets(request, upstream)
 
     def _hurry(self) -> None:
-        """Bring nearer what a queue is to show within a minute."""
+        """Let everything that is due within a minute show sooner."""
         now_s = time.time()
         passed_s, self.hurried_at_s = now_s - self.hurried_at_s, now_s
         for name in self.queues:
@@ -92,46 +92,48 @@ class ForkedDeployment(Deployment):
     # What users, clouds and time do.
 
     def upload(self, key: str, body: str | bytes | None = None) -> None:
-        """Put a document."""
+        """Upload a document."""
         super().upload(key, text_of(key) if body is None else body)
 
     def event(self, *keys: str) -> Any:
-        """The S3 notification about some documents."""
+        """An S3 notification about some documents."""
         return s3_notification(self.bucket, keys)
 
     def start(self, function: str, event: Any = TIMER, **settings: str) -> BaseProcess:
-        """Begin one call of a handler in a process of its own."""
+        """Start one call of a handler in a separate process."""
         seconds = _HURRIED_TICK_S if self.hurries else _TICK_S
         return forks.start(function, event, self.environment | settings, seconds=seconds, log=str(self.log))
 
     def run(self, function: str, event: Any = TIMER, fate: Fate | None = None, **settings: str) -> int:
-        """One call of a handler, to its end or its death: the process's exit code."""
+        """Call a handler once, to its end or its death, and return the process's exit code."""
         self.fate = Fate()  # what comes late from an earlier process meets no fate
         fate = self.fate = fate or self.fate
         fate.process = self.start(function, event, **settings)
         return ended(fate.process)
 
     def due(self, key: str | None = None) -> None:
-        """Let the messages of a document show now, also those that are in the hands of the dead; all if None.
+        """Let a document's messages show now, even those that a dead process had received; all messages if None.
 
-        A message that brings an id shows before the others of its run: the guard comes a lease later.
+        A message with a response id shows before the others of its run, whose guard waits for the lease.
         """
-        told = [(json.loads(message.body), message) for name in self.queues for message in list(self._messages(name))]
-        with_ids = {(body["job"], body["run"]) for body, _ in told if "response_id" in body}
-        for body, message in told:
+        decoded = [
+            (json.loads(message.body), message) for name in self.queues for message in list(self._messages(name))
+        ]
+        with_ids = {(body["job"], body["run"]) for body, _ in decoded if "response_id" in body}
+        for body, message in decoded:
             is_first = "response_id" in body or (body["job"], body["run"]) not in with_ids
             if is_first and (key is None or key == self._document_of(body)):
                 message.visible_at = message.delayed_until = 0
 
     def _document_of(self, message: Any) -> Any:
-        """The document that a message is about, also where it drives one of its parts."""
+        """The document that a message is about, even if the message is about one of its parts."""
         if "part_of" not in message:
             return message["key"]
         whole = self.json(f"ledger/open/{message['part_of']}.json")
         return whole and whole["source"]["key"]
 
     def hide(self) -> None:
-        """Let no message show before it is due by `due`."""
+        """Hide every message until `due`."""
         for name in self.queues:
             for message in list(self._messages(name)):
                 message.delayed_until = float("inf")
@@ -143,7 +145,7 @@ class ForkedDeployment(Deployment):
                 stored.last_modified -= timedelta(seconds=seconds)
 
     def settle(self) -> None:
-        """Ticks until both queues are empty, then two sweeps. Raises `AssertionError` where that never comes."""
+        """Tick until both queues are empty, then sweep twice. Raises `AssertionError` if they never are."""
         self._empty()
         for _ in range(2):
             self.forget_the_last_sweep()
@@ -163,14 +165,14 @@ class ForkedDeployment(Deployment):
         raise AssertionError(f"after {_MAX_TICKS} ticks: {self.messages('pending')}, {self.messages('backlog')}")
 
     def forget_the_last_sweep(self) -> None:
-        """Let the last sweep be long ago: its time is stored in an object."""
+        """Let the last sweep be long ago, by changing the time that the bucket has of it."""
         state = self.json("ledger/governor.json") | {"last_sweep": "2026-01-01T00:00:00Z", "sweep_cursor": ""}
         self.s3.put_object(Bucket=self.bucket, Key="ledger/governor.json", Body=json.dumps(state).encode())
 
     # The state of things.
 
     def made(self, key: str) -> list[str]:
-        """The ids of the generations that were started for a document, as the provider knows them."""
+        """The ids of the generations started for a document, as the provider knows them."""
         return [one.id for one in self.running.stand_in.generations if one.input == self.text(key)]
 
     def superfluous(self, key: str, needed: int = 1) -> int:
@@ -178,7 +180,7 @@ class ForkedDeployment(Deployment):
         return len(self.made(key)) - needed
 
     def problems(self) -> list[str]:
-        """What contradicts the promise at rest: one result each, the right text, nothing left over, all booked once."""
+        """What is wrong at rest: each document needs one result with the right text, no leftovers, and one booking."""
         governor = self.json("ledger/governor.json")
         records = {key: self.run_record(key) for key in self.keys("inbox/")}
         found = [f"left over: {key}" for key in self.keys("ledger/open/")]
@@ -198,7 +200,7 @@ class ForkedDeployment(Deployment):
 
 
 def ended(process: BaseProcess) -> int:
-    """Wait for a process's end: its exit code."""
+    """Wait for a process to end, and return its exit code."""
     process.join(_LIMIT_S)
     assert process.exitcode is not None, "a handler did not end"
     return process.exitcode

@@ -1,10 +1,10 @@
-"""The real handlers in processes that cost little to start and may be killed: forked from a server that is warm.
+"""The real handlers in processes that start fast and may be killed: they are forked from a warm server.
 
     process = start("submit", event, environment)        # one call of functions/submit/app.py
     process.join(); process.exitcode                      # 0, 1 after an exception, -SIGKILL
 
-Importing boto3 and the SDK takes seconds; the server does it once, each fork is there after some milliseconds. A worker
-that is warm itself makes its server by a fork as well, before it has threads: `begin`.
+Importing boto3 and the SDK takes seconds. The server does it once, and each fork is ready within milliseconds. A test
+worker that is warm itself forks the server too, before it has threads: `begin`.
 """
 
 import multiprocessing
@@ -22,7 +22,7 @@ from support.functions import context_of, load
 
 
 def enter(environment: Mapping[str, str], log: str) -> None:
-    """Begin a process: its environment is the one named and nothing of this machine's, its output goes to a file."""
+    """Start a process's work: with this environment and nothing of this machine's, and its output in a file."""
     for name in [name for name in os.environ if name.startswith(("AWS_", "BACKBURNER_", "OPENAI_"))]:
         del os.environ[name]
     os.environ.update(environment)
@@ -34,12 +34,12 @@ def enter(environment: Mapping[str, str], log: str) -> None:
 def start(
     function: str, event: Any, environment: Mapping[str, str], *, seconds: float = 1.0, log: str = os.devnull
 ) -> BaseProcess:
-    """Call a handler in a process of its own."""
+    """Call a handler in a separate process."""
     return fork(_call, function, event, dict(environment), seconds, log)
 
 
 def fork(target: Callable[..., None], *args: Any) -> BaseProcess:
-    """Run a function in a process that is forked from the warm server."""
+    """Run a function in a process forked from the warm server."""
     process = _server().Process(target=target, args=args, daemon=True)
     process.start()
     return process
@@ -54,7 +54,7 @@ def _call(function: str, event: Any, environment: dict[str, str], seconds: float
 
 @cache
 def _server() -> ForkServerContext:
-    """The server of forks; it ends with this process."""
+    """The warm server, which ends with this process."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["__main__", "support.warm"])
     with _python_path():
@@ -63,7 +63,7 @@ def _server() -> ForkServerContext:
 
 
 def begin() -> None:
-    """Let the server be a fork of this process, which has one thread and has imported most of what the server needs."""
+    """Fork the server from this process, which has one thread and has imported most of what the server needs."""
     spawn = util.spawnv_passfds
     util.spawnv_passfds = _forked
     try:
@@ -73,7 +73,7 @@ def begin() -> None:
 
 
 def _forked(_: Any, command: Sequence[str], kept: Sequence[int]) -> int:
-    """What multiprocessing starts as `python -c CODE`, in a fork that has no other open files."""
+    """Run what multiprocessing starts as `python -c CODE`, in a fork without other open files."""
     if pid := os.fork():
         return pid
     try:
@@ -88,7 +88,7 @@ def _forked(_: Any, command: Sequence[str], kept: Sequence[int]) -> int:
 
 @contextmanager
 def _python_path() -> Iterator[None]:
-    """Let a child find what we find: the server of forks gets no path of its own before Python 3.13."""
+    """Give a child our import path: the server of forks gets none of its own before Python 3.13."""
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
     try:

@@ -1,11 +1,11 @@
-"""Heavy work in a process that may have no more memory than the smallest function: for `test_smallest_function.py`.
+"""Heavy work in a process limited to the memory of the smallest function: for `test_smallest_function.py`.
 
     export FOLDER=/tmp/heavy
-    python -m support.heavy documents 20 5        # five documents of 20 MB, with an emoji in each, at once
+    python -m support.heavy documents 20 5        # five documents of 20 MB at once, with an emoji in each
     python -m support.heavy batch 2000 100        # a batch of 2,000 lines whose answers have 100 kB each
 
-What is large lies on disk here, where a bucket would keep it, so that all the memory counted is that of the code under
-test. Prints what became of everything as JSON.
+Large objects are on disk here, where a bucket would have them, so that only the memory of the code under test counts.
+Prints what became of everything as JSON.
 """
 
 import asyncio
@@ -29,10 +29,10 @@ from support.system import TICK_S, System
 FUNCTION_MB = 512
 """The smallest function that may be deployed."""
 ITSELF_MB = 176
-"""Interpreter, libraries and connections of a real one; here they are there before the limit is set."""
+"""Interpreter, libraries and connections of a real function; here they are loaded before the limit is set."""
 _LARGE = 64 * 1024
 _PARAGRAPH = "One more thing that somebody said in a very long meeting, " * 20 + "and no more.\n\n"
-"""Places to cut at are counted for each part: few of them take little time, and as much memory."""
+"""Each part has places to cut at: having few of them takes little time, and as much memory."""
 
 
 @dataclass
@@ -42,7 +42,7 @@ class DiskBucket(FakeBucket):
     folder: Path = field(kw_only=True)
 
     async def put(self, key: str, body: bytes | Path, **rest: Any) -> str:
-        """A file is copied, never read whole."""
+        """Copy a file without reading it whole."""
         if isinstance(body, bytes):
             return await super().put(key, body, **rest)
         etag = await super().put(key, b"", **rest)
@@ -54,13 +54,13 @@ class DiskBucket(FakeBucket):
         return etag
 
     async def get(self, key: str, limit_bytes: int | None = None) -> Stored | None:
-        """The body comes from the disk."""
+        """Read the body from the disk."""
         stored = await super().get(key, limit_bytes)
         is_apart = stored is not None and not stored.body and stored.size_bytes
         return replace(stored, body=self._path(key).read_bytes()) if stored and is_apart else stored
 
     async def get_range(self, key: str, first: int, last: int, match: str) -> bytes | None:
-        """So does a range."""
+        """Read a range from the disk."""
         block = await super().get_range(key, first, last, match)
         if block or not self.objects[key].size_bytes:
             return block
@@ -69,7 +69,7 @@ class DiskBucket(FakeBucket):
             return file.read(last - first)
 
     def upload(self, key: str, body: bytes | str, metadata: Any = None) -> str:
-        """What is large is put aside."""
+        """Write large bodies to the disk."""
         etag = super().upload(key, body, metadata)
         if len(body) > _LARGE:
             self._path(key).write_bytes(self.objects[key].body)
@@ -82,7 +82,7 @@ class DiskBucket(FakeBucket):
 
 @dataclass
 class LeanGenerator(FakeGenerator):
-    """A provider that remembers how long its inputs were, and not what they said."""
+    """A provider that remembers the length of its inputs but not their text."""
 
     sizes: list[int] = field(default_factory=list)
 
@@ -116,7 +116,7 @@ def _function(system: System) -> Core:
 
 
 def _bind() -> None:
-    """From here on, no more than such a function has."""
+    """Limit the memory to that of such a function from here on."""
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     most = pages * resource.getpagesize() + (FUNCTION_MB - ITSELF_MB) * MEBIBYTE
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
@@ -133,7 +133,7 @@ def _settle(system: System) -> None:
 
 
 def documents(size_mb: int, count: int) -> dict[str, Any]:
-    """Large plain texts, all in one event."""
+    """Process large plain texts, all in one event."""
     system = _stage()
     keys = [f"inbox/{number}.txt" for number in range(count)]
     for key in keys:
@@ -154,7 +154,7 @@ def documents(size_mb: int, count: int) -> dict[str, Any]:
 
 
 def batch(lines: int, size_kb: int) -> dict[str, Any]:
-    """A batch whose answers are large."""
+    """Process a batch whose answers are large."""
     system = _stage(BACKBURNER_MAX_IN_FLIGHT="5000", BACKBURNER_SUBMITS_PER_MINUTE="5000")
     system.generator.default = Plan(runs_s=1.0, text="word " * (size_kb * 200))
     asked = [json.dumps({"custom_id": f"line-{number}", "input": f"question {number}"}) for number in range(lines)]

@@ -1,8 +1,8 @@
-"""Imports what an instance's handler takes long to import, then becomes one instance after the other by forking.
+"""Imports once what an instance's handler is slow to import, then forks one instance after another.
 
-`warm_instances.py` runs this file with the service's interpreter. Arguments: the socket on which instances are asked
-for, and the folder of the dependencies. A request is one packet: an instance's command, environment, folder and file
-descriptors; the first descriptor that comes with it is told the process's id and, when it has ended, its exit code.
+`warm_instances.py` runs this file with the service's interpreter. Arguments: the socket on which instances are
+requested, and the folder of the dependencies. A request is one packet with an instance's command, environment, folder
+and file descriptors; the first descriptor receives the process's id and, once it has ended, its exit code.
 """
 
 import array
@@ -33,12 +33,12 @@ WARM = (
     "xml.etree.ElementTree",
     "zoneinfo",
 )
-"""Nothing of the zip's own code: that is imported by each instance."""
+"""The zip's own code is not among them: each instance imports it."""
 REQUEST_BYTES, FILES = 131_072, 16
 
 
 def main() -> None:
-    """Fork until nobody can ask any more; then end, and leave no instance behind."""
+    """Fork until no more requests can come; then end, and leave no instance behind."""
     asked, dependencies = socket.socket(fileno=int(sys.argv[1])), sys.argv[2]
     _warm(dependencies)
     woken, waking = socket.socketpair()
@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def _warm(dependencies: str) -> None:
-    """Import the libraries; the path is as before afterwards, since the runtime adds to it itself."""
+    """Import the libraries; afterwards the path is as before, since the runtime adds to it itself."""
     sys.path.insert(0, dependencies)
     for name in WARM:
         importlib.import_module(name)
@@ -75,7 +75,7 @@ def _warm(dependencies: str) -> None:
 
 
 def _begin(asked: socket.socket, instances: dict[int, socket.socket], ours: list[Any]) -> bool:
-    """Fork an instance; False if nobody asks for one any more."""
+    """Fork an instance; False if no more requests can come."""
     room = socket.CMSG_SPACE(FILES * array.array("i").itemsize)
     body, ancillary, _, _ = asked.recvmsg(REQUEST_BYTES, room)
     if not body:
@@ -98,7 +98,7 @@ def _begin(asked: socket.socket, instances: dict[int, socket.socket], ours: list
 
 
 def _become(request: dict[str, Any], log: int, files: list[int]) -> NoReturn:
-    """Be the instance: its own session, folder, environment, output and arguments."""
+    """Become the instance: its session, folder, environment, output and arguments."""
     try:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -120,7 +120,7 @@ def _become(request: dict[str, Any], log: int, files: list[int]) -> NoReturn:
 
 
 def _tell_ends(instances: dict[int, socket.socket]) -> None:
-    """Tell who waits for an instance how it ended."""
+    """Report how instances ended to whoever waits for them."""
     while instances:
         pid, status = os.waitpid(-1, os.WNOHANG)
         if pid == 0:

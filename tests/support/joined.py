@@ -1,4 +1,4 @@
-"""What xdist starts as a worker: it hands its standard streams to the server of workers, and ends with the fork."""
+"""What xdist starts as a worker: it passes its standard streams to the server of workers, and ends with the fork."""
 
 import signal
 import socket
@@ -7,7 +7,7 @@ import time
 
 _LIMIT_S = 60.0
 
-signal.signal(signal.SIGINT, signal.SIG_IGN)  # the fork has it as well, and tells its end
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # the fork has it as well, and reports its end
 with socket.socket(socket.AF_UNIX) as server:
     began_s = time.monotonic()
     while True:

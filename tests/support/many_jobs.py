@@ -1,4 +1,4 @@
-"""A deployment that has seen many documents: made from the records of a few that it has really processed.
+"""A deployment that has seen many documents: copied from the records of a few that it has really processed.
 
 many_jobs(world, 100_000)        # a WarmDeployment; journal lines in objects of a thousand, some open and error records
 """
@@ -34,9 +34,9 @@ _NAMES = ("lease", "contract", "invoice", "minutes", "report", "survey", "tender
 def many_jobs(
     world: WarmDeployment, count: int, *, open_jobs: int = 40, hours: float = 6, errors_each: int = 5
 ) -> None:
-    """Fill the bucket. The latest end was a minute ago; a third of the open jobs run.
+    """Fill the bucket: the latest end was a minute ago, and a third of the open jobs are running.
 
-    Of each reason so many failed documents have their error record; the others are in the journal alone.
+    For each reason, `errors_each` failed documents have their error record; the others are only in the journal.
     """
     chance, now = random.Random(7), datetime.now(UTC)
     done, failed, still_open = _real_records(world)
@@ -66,7 +66,7 @@ def many_jobs(
 
 
 def _real_records(world: WarmDeployment) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """A line of a document that is done, the error record of one that failed, the record of one that is open."""
+    """The journal line of a done document, the error record of a failed one, and the record of an open one."""
     world.recipe("model", PRICE)
     world.process("inbox/model/done.txt", DOCUMENT)
     world.process("inbox/no-such-recipe/failed.txt", DOCUMENT)
@@ -91,8 +91,8 @@ def _use(chance: random.Random) -> dict[str, Any]:
 def _put_error(world: WarmDeployment, record: dict[str, Any], line: dict[str, Any], message: str) -> None:
     place = output_location(line["key"])
     changed = {"source": record["source"] | {"key": line["key"]}, "message": message, "reason": line["reason"]}
-    told = {name: line[name] for name in ("job_id", "finished_at", "uploaded_at")}
-    world.upload(place.error_record_key, json.dumps(record | changed | told))
+    facts = {name: line[name] for name in ("job_id", "finished_at", "uploaded_at")}
+    world.upload(place.error_record_key, json.dumps(record | changed | facts))
     world.upload(line["key"], f"{DOCUMENT} This is {line['key']}.")
 
 

@@ -1,11 +1,11 @@
-"""moto's server of S3 and SQS, in a fraction of its time: its backends answer, without the layers around them.
+"""moto's server of S3 and SQS, made fast: its backends answer without the layers around them.
 
     with serve_moto(wrap) as endpoint: ...
 
-Half of a test's time would go into what is worked out anew for each request: HTTP itself, the contexts of Flask, the
-service that is meant, the address in several spellings, a random id whose 52 letters are drawn one by one. SQS counts a
-queue's messages for every message that it hands out; each error looks for its shape among all errors, and each time in
-a list is parsed to be written again as it was. The answers are the same.
+Half of a test's time would go into repeated work for each request: HTTP itself, Flask's contexts, finding the service,
+the address in several spellings, a random id whose 52 letters are drawn one by one. SQS counts a queue's messages for
+every message that it returns; each error looks for its shape among all errors; and each time in a list is parsed and
+written again as it was. The answers are the same.
 """
 
 import contextlib
@@ -41,7 +41,7 @@ _NAMES = request.PRESERVED_HEADER_NAMES_ENVIRON_KEY
 
 @contextlib.contextmanager
 def serve_moto(wrap: Callable[[App], App]) -> Iterator[str]:
-    """Run it on a free port of this machine while the block runs; its address."""
+    """Run the server on a free local port while the block runs, and give its address."""
 
     class Handler(_Handler):
         """The handler of this server."""
@@ -53,23 +53,23 @@ def serve_moto(wrap: Callable[[App], App]) -> Iterator[str]:
 
 
 class _Request(request.Request):
-    """A request whose address is put together once."""
+    """A request that assembles its address once."""
 
     from_wsgi_server = True
 
     @cached_property
     def raw_url(self) -> str:  # type: ignore[override]
-        """The address as it came in."""
+        """The address as it was received."""
         return f"http://{self.environ['HTTP_HOST']}{self.environ['RAW_URI']}"
 
     @property
     def url(self) -> str:  # type: ignore[override]
-        """The same: moto looks here for signatures alone."""
+        """The same address: moto needs it only for signatures."""
         return self.raw_url
 
 
 class _Services(DomainDispatcherApplication):
-    """Remembers which service answers for which host name, and asks it without Flask."""
+    """Remembers which service answers for which host name, and calls it without Flask."""
 
     def __init__(self, create_app: Any) -> None:
         super().__init__(create_app)
@@ -81,12 +81,12 @@ class _Services(DomainDispatcherApplication):
         asked = _Request(environ)
         try:
             endpoint, _ = self._addresses(app, environ["HTTP_HOST"]).match(asked.path, asked.method)
-            told = app.view_functions[endpoint].callback(asked, asked.raw_url, dict(iter(asked.headers)))
+            answer = app.view_functions[endpoint].callback(asked, asked.raw_url, dict(iter(asked.headers)))
         except ClientError as error:
-            told = 400, {}, error.response["Error"]["Message"]
+            answer = 400, {}, error.response["Error"]["Message"]
         except HTTPException as error:
             return _of_response(Response.force_type(error.get_response(environ), environ))
-        status, headers, content = told if len(told) == 3 else (200, {}, told)
+        status, headers, content = answer if len(answer) == 3 else (200, {}, answer)
         if isinstance(content, str):
             content = content.encode()
         named = [(name, str(value)) for name, value in headers.items()]
@@ -103,12 +103,12 @@ def _of_response(made: Response) -> Answer:
 
 
 class _Handler(Connection):
-    """Takes many requests over one connection."""
+    """Handles many requests over one connection."""
 
     app: App
 
     def answer(self, request: Incoming) -> bytes:
-        """What the service says; where it breaks, that it broke."""
+        """The service's answer, or an error if the service breaks."""
         try:
             status, headers, content = self.app(_environ(request))
         except Exception:  # noqa: BLE001 - as werkzeug does
@@ -120,7 +120,7 @@ class _Handler(Connection):
 
 
 def _environ(request: Incoming) -> Environ:
-    """A request as WSGI has it, and moto: it minds the spelling of metadata."""
+    """A request as WSGI and moto need it: moto minds the spelling of metadata."""
     path, _, query = request.target.partition("?")
     names: dict[str, str] = {}
     environ = {
@@ -147,18 +147,18 @@ def _environ(request: Incoming) -> Environ:
 
 
 def _is_kept(queues: SQSBackend, name: str, message: Message) -> bool:
-    """Whether a message is younger than its queue keeps messages."""
+    """Whether a message is younger than its queue's retention period."""
     kept_s: float = queues.get_queue(name).message_retention_period
     return bool(kept_s + message.sent_timestamp / 1000 > time.time())
 
 
 def _request_id(headers: dict[str, Any]) -> str:
-    """An id that no other request has, among the headers too."""
+    """A unique request id, which is added to the headers too."""
     headers["x-amzn-requestid"] = made = f"{random.getrandbits(208):052X}"
     return made
 
 
-settings.S3_IGNORE_SUBDOMAIN_BUCKETNAME = True  # no name of a host has a bucket's name in it here
+settings.S3_IGNORE_SUBDOMAIN_BUCKETNAME = True  # no host name here has a bucket's name in it
 responses.gen_amzn_requestid_long = _request_id
 SQSBackend.is_message_valid_based_on_retention_period = _is_kept
 models.generate_receipt_handle = lambda: "".join(random.choices(string.ascii_lowercase, k=185))

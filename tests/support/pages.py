@@ -6,15 +6,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 NOT_OURS = {"node_modules", "dist"}
-REQUIRED = {
-    "BACKBURNER_BUCKET": "bucket",
-    "BACKBURNER_PENDING_QUEUE_URL": "https://queues/pending",
-    "BACKBURNER_BACKLOG_QUEUE_URL": "https://queues/backlog",
-    "BACKBURNER_DEAD_QUEUE_URL": "https://queues/dead",
-    "BACKBURNER_MODEL": "model",
-    "OPENAI_PROJECT_ID": "folder",
-    "OPENAI_API_KEY": "key",
-}
 
 
 def markdown_files() -> list[Path]:
@@ -27,7 +18,7 @@ def markdown_files() -> list[Path]:
 
 
 def prose(path: Path) -> str:
-    """A file without its blocks of code."""
+    """A file without its code blocks."""
     return re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
 
 
@@ -38,14 +29,14 @@ def anchors(path: Path) -> set[str]:
 
 
 def links(path: Path) -> list[str]:
-    """The targets of a file's links into the project."""
+    """The targets of a file's links within the project."""
     text = re.sub(r"`[^`\n]*`", "", prose(path))
     targets = re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(r"^\[[^\]]+\]: +(\S+)", text, re.MULTILINE)
     return [target for target in targets if not re.match(r"[a-z][a-z0-9+.-]*:", target)]
 
 
 def rows(path: str, heading: str) -> list[list[str]]:
-    """The cells of the first table below a heading, without its head."""
+    """The cells of the first table below a heading, without its header row."""
     section = (ROOT / path).read_text(encoding="utf-8").split(f"\n{heading}\n", 1)[1]
     lines = section[section.index("\n|") + 1 :].splitlines()
     table = lines[: next((i for i, line in enumerate(lines) if not line.startswith("|")), len(lines))]
@@ -53,5 +44,5 @@ def rows(path: str, heading: str) -> list[list[str]]:
 
 
 def names_in(cell: str) -> list[str]:
-    """What is in backticks."""
+    """The names in backticks."""
     return re.findall(r"`([^`]+)`", cell)

@@ -1,4 +1,4 @@
-"""What a server of tests needs of HTTP/1.1, in a fraction of the standard library's time.
+"""As much of HTTP/1.1 as a test server needs, in a fraction of the standard library's time.
 
     class Handler(Connection):
         @abstractmethod
@@ -6,8 +6,8 @@
 
     with serving(Server(("127.0.0.1", 0), Handler)) as address: ...
 
-The standard library reads headers with its parser for mails, which costs more than most answers do; and its servers
-look at the clock many times a second, to see whether they are to end.
+The standard library reads headers with its email parser, which costs more than most answers do; and its servers
+check many times a second whether they should end.
 """
 
 import contextlib
@@ -33,7 +33,7 @@ Headers = list[tuple[str, str]]
 
 @dataclass(frozen=True)
 class Incoming:
-    """A request as it came in, with the names of its headers as the client wrote them."""
+    """A request as it was received, with header names as the client wrote them."""
 
     method: str
     target: str
@@ -42,7 +42,7 @@ class Incoming:
 
 
 class Server(socketserver.ThreadingTCPServer):
-    """A server with a thread for each connection; it does not mind clients that hang up."""
+    """A server with a thread for each connection, which does not mind clients that hang up."""
 
     allow_reuse_address = True
     daemon_threads = True
@@ -55,14 +55,14 @@ class Server(socketserver.ThreadingTCPServer):
 
 
 class Connection(socketserver.StreamRequestHandler, ABC):
-    """One connection of a client: many requests, one after the other."""
+    """One connection of a client, for many requests in turn."""
 
     disable_nagle_algorithm = True
     is_cut_off = False
-    """Whether the last answer was shorter than it says: no other can follow it."""
+    """Whether the last answer was shorter than it claims, so that no other can follow it."""
 
     def handle(self) -> None:
-        """Answer until the client has no more to ask, wants the connection closed, or there is no answer for it."""
+        """Answer until the client sends no more, wants the connection closed, or gets no answer."""
         while request := self._next():
             answer = self.answer(request)
             if answer is None:
@@ -73,7 +73,7 @@ class Connection(socketserver.StreamRequestHandler, ABC):
 
     @abstractmethod
     def answer(self, request: Incoming) -> bytes | None:
-        """What is sent back; None closes the connection."""
+        """The answer to send; None closes the connection."""
 
     def _next(self) -> Incoming | None:
         first = self.rfile.readline(_MAX_LINE)
@@ -92,7 +92,7 @@ def header(headers: Headers, wanted: str) -> str:
 
 
 def read_headers(source: IO[bytes]) -> Headers:
-    """All lines up to the empty one."""
+    """Read all lines up to the empty one."""
     headers = []
     while (line := source.readline(_MAX_LINE)) not in (b"\r\n", b"\n", b""):
         name, _, value = line.decode("latin-1").partition(":")
@@ -101,18 +101,18 @@ def read_headers(source: IO[bytes]) -> Headers:
 
 
 def response(status: int, headers: Iterable[tuple[str, str]], content: bytes) -> bytes:
-    """An answer as it goes over the wire."""
+    """An answer as bytes on the wire."""
     return message(f"HTTP/1.1 {status} {_PHRASES.get(status, '')}", headers, content)
 
 
 def message(first: str, headers: Iterable[tuple[str, str]], content: bytes) -> bytes:
-    """A first line, headers and a body as they go over the wire."""
+    """A first line, headers and a body as bytes on the wire."""
     lines = [first, *(f"{name}: {value}" for name, value in headers), "", ""]
     return "\r\n".join(lines).encode("latin-1") + content
 
 
 def date() -> str:
-    """The time as a header has it."""
+    """The time in the format of headers."""
     return _date(int(time.time()))
 
 
@@ -122,7 +122,7 @@ def _date(at: int) -> str:
 
 
 def read_body(source: IO[bytes], headers: Headers) -> bytes:
-    """What comes after the headers; nothing where they do not say how long it is."""
+    """Read the body, which is empty if the headers give no length."""
     if "chunked" in header(headers, "transfer-encoding").lower():
         return DechunkedInput(source).read()
     return source.read(int(header(headers, "content-length") or 0))
@@ -130,7 +130,7 @@ def read_body(source: IO[bytes], headers: Headers) -> bytes:
 
 @contextlib.contextmanager
 def serving(server: socketserver.TCPServer) -> Iterator[str]:
-    """Let a server serve while the block runs; its address. It waits for clients alone, so its end is one."""
+    """Run a server while the block runs, and give its address. It waits only for clients, so a last one ends it."""
     is_over = threading.Event()
 
     def serve() -> None:

@@ -1,4 +1,4 @@
-"""A proxy in front of an HTTP server that loses answers, cuts connections or answers itself, where a rule says so.
+"""A proxy in front of an HTTP server that loses answers, cuts connections or answers itself, as a rule says.
 
     with serve_proxy(endpoint_of_the_server) as proxy:
         proxy.rule = once(lambda request: request.method == "PUT", LOSE)
@@ -6,9 +6,9 @@
         proxy.requests               # everything that came in, oldest first
 
 A rule gets a `Request` and returns what to do about it: None passes it on, `LOSE` passes it on and cuts the connection
-instead of answering, `CUT` cuts it at once, `HALVE` passes it on and cuts the answer in the middle of its body, and an
+instead of answering, `CUT` cuts it at once, `HALVE` passes it on and cuts the answer in the middle of its body. A
 `Say` is answered without asking the server, and another `Request` goes to the server instead. Rules may be called from
-several threads at once; `deliver` asks the server on a rule's own account.
+several threads at once; a rule that needs the server's answer itself calls `deliver`.
 """
 
 import contextlib
@@ -34,14 +34,14 @@ from support.plain_server import (
 
 _LIMIT_S = 30
 _FRESH_S = 2.0
-"""How long a connection to the server may have been idle; a server closes one that is for longer."""
+"""How long a connection to the server may have been idle; the server closes one that is idle for longer."""
 _WITHOUT_BODY = (204, 304)
 _HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "expect"})
 
 
 @dataclass(frozen=True)
 class Request:
-    """A request as it came in; header names in lower case."""
+    """A request as it was received, with header names in lower case."""
 
     method: str
     path: str
@@ -71,25 +71,25 @@ Rule = Callable[[Request], Say | Wrong | Request | None]
 
 
 def once(wanted: Callable[[Request], bool], act: Say | Wrong, times: int = 1) -> Rule:
-    """A rule for the first so many requests that are wanted; the others pass."""
+    """A rule for the first `times` matching requests; the others pass."""
     left = threading.Semaphore(times)
     return lambda request: act if wanted(request) and left.acquire(blocking=False) else None
 
 
 def s3_error(status: int, code: str) -> Say:
-    """An error as S3 words it."""
+    """An error in S3's format."""
     body = f'<?xml version="1.0" encoding="UTF-8"?><Error><Code>{code}</Code><Message>no</Message></Error>'
     return Say(status, body.encode(), {"Content-Type": "application/xml"})
 
 
 def deliver(request: Request, upstream: str) -> Say:
-    """What the server at an address answers to a request."""
+    """The server's answer to a request."""
     with contextlib.closing(_Upstream(upstream)) as server:
         return server.ask(request)
 
 
 class _Upstream:
-    """A connection to the server, opened anew where it has been idle for long."""
+    """A connection to the server, reopened after it has been idle for long."""
 
     def __init__(self, address: str) -> None:
         parts = urlsplit(address)
@@ -98,7 +98,7 @@ class _Upstream:
         self._socket: socket.socket | None = None
 
     def ask(self, request: Request) -> Say:
-        """The server's answer. Raises `ConnectionError` where it closes the connection instead."""
+        """The server's answer. Raises `ConnectionError` if the server closes the connection instead."""
         if time.monotonic() - self._used_s > _FRESH_S:
             self.close()
         if self._socket is None:
@@ -167,7 +167,7 @@ class _Handler(Connection):
     upstream: str
 
     def setup(self) -> None:
-        """Have a connection to the server for each one of a client."""
+        """Set up a connection to the server for this client."""
         super().setup()
         self.to_server = _Upstream(self.upstream)
 
@@ -177,7 +177,7 @@ class _Handler(Connection):
         super().finish()
 
     def answer(self, request: Incoming) -> bytes | None:
-        """What the rule says, or the server."""
+        """Answer as the rule says, or with the server's answer."""
         headers = {name.lower(): value for name, value in request.headers}
         asked = Request(request.method, request.target, headers, request.body)
         self.proxy.requests.append(asked)

@@ -1,4 +1,4 @@
-"""A server that is written byte by byte, in the loop of the test itself.
+"""A server written byte by byte, in the event loop of the test itself.
 
     async with serving(handler) as server:
         ...                          # clients speak to server.url
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Asked:
-    """A request as it came."""
+    """A request as it was received."""
 
     line: str
     headers: dict[str, str]
@@ -31,24 +31,24 @@ class Line:
     writer: asyncio.StreamWriter
 
     async def asked(self) -> Asked:
-        """The next request."""
+        """Read the next request."""
         asked = await self.head()
         return Asked(
             asked.line, asked.headers, await self.reader.readexactly(int(asked.headers.get("Content-Length", 0)))
         )
 
     async def head(self) -> Asked:
-        """The head of the next request, without its body."""
+        """Read the head of the next request, without its body."""
         line, *headers = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1").splitlines()[:-1]
         return Asked(line, dict(header.split(": ", 1) for header in headers), b"")
 
     async def say(self, raw: bytes) -> None:
-        """Write, and wait until it is on its way."""
+        """Write, and wait until it has been sent."""
         self.writer.write(raw)
         await self.writer.drain()
 
     async def answer(self, body: bytes = b"yes", status: int = 200, headers: str = "") -> None:
-        """Write a well-formed answer."""
+        """Send a well-formed answer."""
         await self.say(b"HTTP/1.1 %d X\r\n%sContent-Length: %d\r\n\r\n" % (status, headers.encode(), len(body)) + body)
 
 
@@ -58,10 +58,10 @@ class Server:
 
     port: int = 0
     lines: int = 0
-    """How many connections there were."""
+    """How many connections there have been."""
     open_lines: int = 0
     asked: list[Asked] = field(default_factory=list)
-    """What handlers put there."""
+    """Requests that handlers have added."""
 
     @property
     def url(self) -> str:
@@ -69,7 +69,7 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
     async def wait_until_left(self) -> None:
-        """Wait until no client is connected."""
+        """Wait until no client is connected any more."""
         async with asyncio.timeout(5):
             while self.open_lines:
                 await asyncio.sleep(0.001)

@@ -1,4 +1,4 @@
-"""Somebody at this machine who takes posts, and answers as a test says."""
+"""A local server that receives posts, and answers as a test says."""
 
 import base64
 import contextlib
@@ -16,7 +16,7 @@ Post = tuple[dict[str, str], bytes]
 
 @dataclass
 class Receiver:
-    """What came, headers in lower case, and what is answered."""
+    """The posts received, with header names in lower case, and the answer to give."""
 
     url: str = ""
     status: int = 204
@@ -24,12 +24,12 @@ class Receiver:
     headers: dict[str, str] = field(default_factory=dict)
     posts: list[Post] = field(default_factory=list)
     cuts: int = 0
-    """So many posts get no answer: the connection is closed."""
+    """How many posts get no answer before their connection is closed."""
 
 
 @contextlib.contextmanager
 def receiving() -> Iterator[Receiver]:
-    """A receiver while the block runs."""
+    """A receiver that runs while the block runs."""
     told = Receiver()
 
     class Handler(BaseHTTPRequestHandler):
@@ -55,7 +55,7 @@ def receiving() -> Iterator[Receiver]:
 
 
 def is_signed(post: Post, key: bytes) -> bool:
-    """Whether a signature of a post is that of the scheme, made with this key."""
+    """Whether one of a post's signatures is valid for this key."""
     headers, body = post
     content = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
     expected = base64.b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode()

@@ -1,4 +1,4 @@
-"""Scans and pictures made here: pages with lines of text and a page mark, as scanners, cameras and faxes leave them."""
+"""Generated scans and pictures: pages with lines of text and a page mark, as scanners, cameras and faxes leave them."""
 
 import io
 import random
@@ -22,7 +22,7 @@ _WORDS = ("harbour", "report", "tons of grain", "arrived", "before noon", "while
 
 @cache
 def page(number: int = 1, of: int = 1, size: tuple[int, int] = A4, *, columns: int = 1) -> Image.Image:
-    """A page of text in one or two columns; its mark is above and below the middle. Nobody changes it."""
+    """A page of text in one or two columns, with its mark above and below the middle; it is not to be modified."""
     image = Image.new("L", size, 250)
     draw, words = ImageDraw.Draw(image), random.Random(number)
     width = size[0] // columns
@@ -41,12 +41,12 @@ def page(number: int = 1, of: int = 1, size: tuple[int, int] = A4, *, columns: i
 
 
 def skewed(image: Image.Image, degrees: float = 2.0) -> Image.Image:
-    """As it lay askew on the glass."""
+    """The page as if it lay askew on the glass."""
     return image.rotate(degrees, Image.Resampling.BICUBIC, expand=True, fillcolor=250)
 
 
 def photographed(image: Image.Image) -> Image.Image:
-    """As a phone sees it: from the side, with a shadow, out of focus, in colour."""
+    """The page as a phone sees it: from the side, with a shadow, out of focus, in colour."""
     width, height = image.size
     left, right = (-0.06 * width, -0.04 * height, -0.02 * width, 1.05 * height), (1.09, 1.02, 1.04, 0.0)
     corners = (*left, right[0] * width, right[1] * height, right[2] * width, right[3])
@@ -57,14 +57,14 @@ def photographed(image: Image.Image) -> Image.Image:
 
 
 def saved(image: Image.Image, format_: str, **options: Any) -> bytes:
-    """The bytes of a picture file."""
+    """An image as the bytes of a file."""
     file = io.BytesIO()
     image.save(file, format_, **options)
     return file.getvalue()
 
 
 def turned(image: Image.Image, orientation: int, format_: str = "JPEG") -> bytes:
-    """A picture that is stored turned, and whose EXIF says so: 6 as phones that were held upright, 3 upside down."""
+    """A picture stored turned, with its EXIF orientation: 6 as from a phone held upright, 3 upside down."""
     stored = {1: None, 3: Image.Transpose.ROTATE_180, 6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270}
     how, exif = stored[orientation], Image.Exif()
     exif[0x0112] = orientation
@@ -72,7 +72,7 @@ def turned(image: Image.Image, orientation: int, format_: str = "JPEG") -> bytes
 
 
 def pdf(images: Sequence[Image.Image | str]) -> bytes:
-    """A PDF: a page for each picture, which covers it, and a page of text for each text."""
+    """A PDF with a full page for each picture and a page of text for each text."""
     document = FPDF(unit="pt", format="A4")
     document.set_font("Helvetica", size=12)
     document.set_auto_page_break(False)
@@ -86,7 +86,7 @@ def pdf(images: Sequence[Image.Image | str]) -> bytes:
 
 
 _HEIC = Path(__file__).parents[1] / "extraction/cases/phone.heic"
-"""A small page that was saved elsewhere: the library that reads HEIC does not write it."""
+"""A small page that was saved elsewhere, since the library that reads HEIC cannot write it."""
 BERTHS = " ".join(["The second annex lists every berth, its depth and its crane."] * 12)
 _SCANS: dict[str, Callable[[], bytes]] = {
     "skewed.pdf": lambda: pdf([skewed(page())]),
@@ -108,28 +108,28 @@ SCANS, PICTURES = tuple(_SCANS), tuple(_PICTURES)
 
 
 def chosen() -> tuple[str, ...]:
-    """All of them in the deep run; in the quick one a scan with pages of text in it and a photo that is stored turned.
+    """All of them in the deep run; in the quick one a scan that has pages of text, and a photo that is stored turned.
 
-    For those who ask whether a cloud sends them like the others: `tests/handlers` sends each kind of file.
+    They serve tests that another cloud sends them too; `tests/handlers` sends each kind of file.
     """
     return (*SCANS, *PICTURES) if is_deep() else ("mixed.pdf", "phone.jpg")
 
 
 @cache
 def document(name: str) -> bytes:
-    """One of them."""
+    """One of the files by name."""
     return (_SCANS | _PICTURES)[name]()
 
 
 def fax(count: int) -> bytes:
-    """Black and white pages in one TIFF."""
+    """Black-and-white pages in one TIFF."""
     grey = [page(number, count, (620, 877)) for number in range(1, count + 1)]
     pages = [one.point(lambda value: 255 * (value > 128)).convert("1") for one in grey]
     return saved(pages[0], "TIFF", save_all=True, append_images=pages[1:], compression="group4")
 
 
 def endless(count: int) -> bytes:
-    """A TIFF of many pages, all of which show the same pixel."""
+    """A TIFF of many pages that all show the same pixel."""
     longs = {256: 1, 257: 1, 273: 8, 278: 1, 279: 1}
     tags = sorted([*longs.items(), (258, 8), (259, 1), (262, 1), (277, 1)])
     entries = (struct.pack("<HHII", tag, 4 if tag in longs else 3, 1, value) for tag, value in tags)
@@ -140,7 +140,7 @@ def endless(count: int) -> bytes:
 
 
 def pages_of(name: str) -> list[int]:
-    """The pages that go out as pictures."""
+    """The pages of a file that are sent as pictures."""
     return {"forty.pdf": list(range(1, 41)), "mixed.pdf": [1, 3], "fax.tiff": [1, 2, 3]}.get(name, [1])
 
 
@@ -148,7 +148,7 @@ _SEEN = re.compile(r"\[picture: (\d+) x (\d+) pixels, (\d+) bytes, page (\d+) of
 
 
 def seen(answer: str, max_side_px: int = 1600) -> list[int]:
-    """The pages that the stand-in says it saw, in order; `AssertionError` unless all are upright and within limits."""
+    """The pages that the stand-in says it saw, in order; fails unless all are upright and within limits."""
     matches = [tuple(map(int, match)) for match in _SEEN.findall(answer)]
     assert len(matches) == answer.count("[picture: "), answer
     assert all(max(width, height) <= max_side_px and size <= 1_048_576 for width, height, size, _ in matches), answer

@@ -2,10 +2,10 @@
 
     system = System()
     system.upload("inbox/a.txt", "text")          # what a user does: no event yet
-    system.run(system.submit("inbox/a.txt"))      # one event, in a process of its own
+    system.run(system.submit("inbox/a.txt"))      # one event, in a separate process
     system.settle()                               # ticks until nothing is left to do
 
-Every submit and every tick is a process with parts of its own, as two functions on two machines are.
+Every submit and every tick is a separate process with its own parts, like functions on different machines.
 """
 
 from collections.abc import Coroutine
@@ -38,7 +38,7 @@ ENVIRONMENT = {
     "OPENAI_API_KEY": "key",
 }
 TEST_MAX_NOTED: ContextVar[int] = ContextVar("max_noted", default=MAX_NOTED)
-"""How many reservations are noted by name in the systems of a test: `max_noted` in tests/conftest.py sets it."""
+"""How many reservations are noted by name in a test's systems: the fixture `max_noted` sets it."""
 TICK_S = 50.0
 MINUTE_S = 60.0
 
@@ -50,11 +50,11 @@ class System:
     environment: dict[str, str] = field(default_factory=dict)
     world: World = field(default_factory=World)
     max_noted: int = field(default_factory=TEST_MAX_NOTED.get)
-    """With 0 the governor names nothing longer than it must, as where thousands are in flight."""
+    """With 0 the governor names no run longer than it must, as with thousands in flight."""
     draws_s: float = 0.0
     """How long it takes to draw the pages of one request."""
     channels: list[FakeChannel] = field(default_factory=list)
-    """Whoever is told what has ended, where the environment says of what."""
+    """The channels for notifications, if the environment asks for any."""
 
     def __post_init__(self) -> None:
         """Make the outside world, with the same jitter in every test."""
@@ -66,7 +66,7 @@ class System:
         self.generator = FakeGenerator(self.world)
 
     def parts(self, skew_s: float = 0.0) -> Core:
-        """A function's own parts, on a machine whose clock may be wrong."""
+        """The parts of one function's process, on a machine whose clock may be wrong."""
         clock, memory = FakeClock(self.world, skew_s), MemoryBudget()
         ports = Ports(
             bucket=self.bucket,
@@ -83,16 +83,16 @@ class System:
         return self.folding(assemble(self.settings, ports, create_limit_s=30.0, swap_tries=12))
 
     def folding(self, core: Core) -> Core:
-        """A core whose governor keeps as many names as this system says."""
+        """Set how many names the governor of these parts keeps."""
         core.governor.shared.max_noted = self.max_noted
         return core
 
     def upload(self, key: str, text: str | bytes) -> str:
-        """Put a document; the ETag."""
+        """Upload a document, and return its ETag."""
         return self.bucket.upload(key, text)
 
     async def submit(self, key: str, *, skew_s: float = 0.0) -> Any:
-        """One upload event; what submit says, or `DEAD`."""
+        """Deliver one upload event, and return what submit returns, or `DEAD`."""
         parts = self.parts(skew_s)
 
         async def function() -> Any:
@@ -103,7 +103,7 @@ class System:
         return await self.world.process(function(), f"submit {key}")
 
     async def tick(self, *, skew_s: float = 0.0) -> Any:
-        """One tick; `DEAD` if it was killed."""
+        """Run one tick, and return its report, or `DEAD` if it was killed."""
         return await self.world.process(self.parts(skew_s).tick.run(TICK_S), "tick")
 
     def run(self, story: Coroutine[Any, Any, T]) -> T:
@@ -111,7 +111,7 @@ class System:
         return self.world.run(story)
 
     def settle(self, max_ticks: int = 60) -> None:
-        """Tick once a minute until both queues are empty. Raises `AssertionError` where they do not become so."""
+        """Tick once a minute until both queues are empty. Raises `AssertionError` if they never are."""
         for _ in range(max_ticks):
             self.run(self.tick())
             if not self.pending.messages and not self.backlog.messages:
@@ -121,27 +121,27 @@ class System:
         raise AssertionError(f"after {max_ticks} ticks there is still {left}")
 
     def sweep(self, times: int = 2) -> None:
-        """As many sweeps as are named, with the quiet time between them that they need."""
+        """Sweep `times` times, with the pause between sweeps that they need."""
         for _ in range(times):
             self.world.later(self.settings.sweep_every_s)
             self.run(self.tick())
             self.settle()
 
     def process(self, key: str, text: str | bytes) -> None:
-        """The whole way of one document: upload, event, ticks until the end."""
+        """Process one document: upload, event, and ticks until the end."""
         self.upload(key, text)
         self.run(self.submit(key))
         self.settle()
 
     def job(self, key: str) -> str:
-        """The id of the job of a document's current version, under the model of the environment."""
+        """The job id of a document's current version, with the environment's model."""
         location = output_location(key)
         recipe = self.bucket.objects.get(f"recipes/{location.recipe}.md")
         etag = self.bucket.objects[key].etag
         return job_id(BUCKET, key, etag, fingerprint(recipe.body if recipe else None), self.settings.model)
 
     def result(self, key: str) -> str:
-        """The text at a document's output location, if its recipe's output is md."""
+        """The text at a document's output location, for recipes whose output is md."""
         return self.bucket.body(output_location(key).result_key("md"))
 
     def run_record(self, key: str) -> dict[str, Any]:
@@ -155,12 +155,12 @@ class System:
         return record
 
     def held(self) -> Totals:
-        """All reservations, by name or among the sums."""
+        """All reservations, by name or in the totals."""
         stored = self.bucket.objects.get("ledger/governor.json")
         return msgspec.json.decode(stored.body, type=Counters).held if stored else Totals()
 
     def problems(self) -> list[str]:
-        """What contradicts the promise once everything is at rest: DESIGN section 1, promises 1 and 3."""
+        """What contradicts promises 1 and 3 of DESIGN section 1 once everything is at rest."""
         found = [f"open: {key}" for key in self.bucket.keys("ledger/open/")]
         found += [
             f"reserved: {name}" for name in (self._record("ledger/governor.json") or {"reserved": ()})["reserved"]

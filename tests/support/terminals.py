@@ -1,4 +1,4 @@
-"""The operator's command at a terminal: a process of its own on a pseudo-terminal, as it is when a person types."""
+"""The operator's command at a terminal: a separate process on a pseudo-terminal, as when a person types."""
 
 import os
 import pty
@@ -34,12 +34,12 @@ class Terminal:
 
     @property
     def text(self) -> str:
-        """What a person reads, without colours and movements of the cursor."""
+        """What a person reads, without colours and cursor movements."""
         return _ESCAPE.sub("", self.shown).replace("\r", "")
 
     @property
     def is_as_before(self) -> bool:
-        """Whether the terminal is left as it was found: it echoes, and its cursor is visible."""
+        """Whether the terminal is left as it was found: with echo on and a visible cursor."""
         is_hidden = self.shown.rfind("\x1b[?25l") > self.shown.rfind("\x1b[?25h")
         return termios.tcgetattr(self.slave) == self._before and not is_hidden
 
@@ -55,7 +55,7 @@ class Terminal:
         os.write(self.master, keys.encode())
 
     def end(self) -> int:
-        """Read until the command ends; its exit code."""
+        """Read until the command ends, and return its exit code."""
         until = time.monotonic() + _LIMIT_S
         while self.process.is_alive():
             assert time.monotonic() < until, f"it did not end: {self.text}"
@@ -75,7 +75,7 @@ class Terminal:
 
 @contextmanager
 def at_a_terminal(*arguments: str, output: str | None = None, **given: str) -> Iterator[Terminal]:
-    """Start the command; with `output`, its standard output goes to that file. It is killed if it has not ended."""
+    """Start the command, with its standard output to the file `output` if given; kill it if it has not ended."""
     master, slave = pty.openpty()
     variables = environment({"NO_COLOR": "", **_AT_A_TERMINAL, **given})
     process = forks.fork(_main, arguments, variables, os.ttyname(slave), output)

@@ -1,10 +1,10 @@
-"""A `backburner` for a shell's PATH that costs little to start: it hands over to a fork of the warm server.
+"""A `backburner` for a shell's PATH that starts fast: it hands over to a fork of the warm server.
 
     with on_path() as folder:
         subprocess.run(["bash", "-c", "backburner --version"], env={"PATH": f"{folder}:/usr/bin:/bin"})
 
-What it hands over: its arguments, environment, folder and standard streams, which may be a terminal; it ends with the
-command's exit code. From its first line on the command is what the installed script runs.
+It hands over its arguments, environment, folder and standard streams, which may be a terminal, and ends with the
+command's exit code. From its first line on, the command is what the installed script runs.
 """
 
 import json
@@ -28,8 +28,8 @@ with socket.socket(socket.AF_UNIX) as server:
     asked = json.dumps([sys.argv[1:], dict(os.environ), os.getcwd()]).encode()
     socket.send_fds(server, [b"%10d" % len(asked)], [0, 1, 2])
     server.sendall(asked)
-    told = server.makefile().read()
-code = int(told)
+    answer = server.makefile().read()
+code = int(answer)
 os._exit(code if code >= 0 else 128 - code)
 """
 _SIZE_BYTES = 10

@@ -1,4 +1,4 @@
-"""Imported once by the server of forks: all that a handler or the operator's command takes long to import or build."""
+"""Imported once by the server of forks: what handlers or the operator's command are slow to import or build."""
 
 import gc
 import importlib
@@ -15,6 +15,6 @@ for _module in (
 ):
     importlib.import_module(_module)
 for _name in [name for name in sys.modules if name.partition(".")[0] == "backburner_cli"]:
-    del sys.modules[_name]  # it reads the environment as it is imported: each command does that again
+    del sys.modules[_name]  # it reads the environment when it is imported, which each command does again
 gc.collect()
 gc.freeze()  # otherwise a fork's collector would write to every page that it shares with us

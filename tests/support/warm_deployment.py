@@ -28,14 +28,14 @@ def unload(app: ModuleType) -> None:
 
 @dataclass
 class WarmDeployment(Deployment):
-    """A deployment with both functions."""
+    """A deployment with both functions, run in this process."""
 
     apps: dict[str, ModuleType] = field(default_factory=dict)
 
     def app(self, function: str) -> ModuleType:
         """A function's environment: the same one each time, as a cloud keeps it warm.
 
-        It waits for a provider as long as it takes: a create that a slow machine cuts off would count as an orphan.
+        It waits for a provider indefinitely, since a create cut off on a slow machine would count as an orphan.
         """
         if function not in self.apps:
             made: Any = load(function)
@@ -44,26 +44,26 @@ class WarmDeployment(Deployment):
         return self.apps[function]
 
     def connect(self) -> None:
-        """Let both functions read the environment now, while it is this world's."""
+        """Let both functions read the environment now, while it is this deployment's."""
         for function in ("submit", "checker"):
             self.app(function).connected()
 
     def submit(self, *keys: str, shape: str = "s3") -> None:
-        """Send upload events: an S3 notification holds all keys, the other shapes one each."""
+        """Send upload events: an S3 notification with all keys, or one event for each in the other shapes."""
         batch = shape == "s3"
         events = [s3_notification(self.bucket, keys)] if batch else [SHAPES[shape](self.bucket, key) for key in keys]
         for event in events:
             self.app("submit").handler(event, None)
 
     def tick(self, seconds: float = 1.0, timer: str = "aws") -> dict[str, int]:
-        """One tick that takes messages for so many seconds, and is not cut off however slow this machine is."""
+        """Run a tick that receives messages for `seconds`, and is not cut off however slow this machine is."""
         app: Any = self.app("checker")
         app.TICK_S = seconds
         counts: dict[str, int] = app.handler(TIMERS[timer], context_of(_NEVER_CUT_OFF_S))
         return counts
 
     def settle(self, step_s: float = 130.0, max_ticks: int = _MAX_TICKS) -> None:
-        """Tick, `step_s` of the store's time apart, until the queues are empty. Raises `AssertionError` if never."""
+        """Tick every `step_s` of the store's time until the queues are empty, or raise `AssertionError`."""
         for _ in range(max_ticks):
             self.later(step_s)
             self.tick(0.5)
@@ -72,7 +72,7 @@ class WarmDeployment(Deployment):
         raise AssertionError(f"after {max_ticks} ticks: {self.open_records()}, {self.messages(PENDING)}")
 
     def process(self, key: str, body: str | bytes = DOCUMENT) -> None:
-        """The whole way of one document."""
+        """Process one document from upload to end."""
         self.upload(key, body)
         self.submit(key)
         self.settle()

@@ -1,10 +1,10 @@
-"""Instances of the Yandex runtime that cost little to start: forked from a process that has imported their libraries.
+"""Instances of the Yandex runtime that start fast: forked from a process that has imported their libraries.
 
     with warm_instances(interpreter, dependencies) as start:
-        instance = start(runtime)        # an `Instance` of the product's, but for where its process comes from
+        instance = start(runtime)        # an `Instance` of the product, except for where its process comes from
 
-That process has the service's interpreter and the zip's own dependencies, as an instance has. The zip itself, handler
-and core, is imported again by each instance, in the environment of its function.
+That process has the service's interpreter and the zip's own dependencies, as an instance does. Each instance imports
+the zip itself, handler and core, in the environment of its function.
 """
 
 import json
@@ -25,49 +25,49 @@ _LIMIT_S = 60.0
 
 
 class ForkedProcess:
-    """An instance's process. It is a child of the warm one, which reports how it ended."""
+    """An instance's process: a child of the warm one, which reports how it ended."""
 
     def __init__(self, connection: socket.socket) -> None:
         self.returncode: int | None = None
         self._connection, self._lock = connection, threading.Lock()
-        self.pid = self._told(_LIMIT_S)
+        self.pid = self._next_number(_LIMIT_S)
 
     def poll(self) -> int | None:
-        """The exit code, below 0 if a signal ended it; None while it runs."""
+        """The exit code, below 0 if a signal ended it; None while it is running."""
         with suppress(BlockingIOError):
             self._end(0.0)
         return self.returncode
 
     def wait(self) -> int:
-        """The exit code, once it has ended."""
+        """Wait for its end, and return the exit code."""
         self._end(_LIMIT_S)
         assert self.returncode is not None
         return self.returncode
 
     def send_signal(self, number: signal.Signals) -> None:
-        """Send it a signal, if it is still there."""
+        """Send it a signal if it is still running."""
         if self.poll() is None:
             os.kill(self.pid, number)
 
     def _end(self, limit_s: float) -> None:
         with self._lock:
             if self.returncode is None:
-                self.returncode = self._told(limit_s)
+                self.returncode = self._next_number(limit_s)
                 self._connection.close()
 
-    def _told(self, limit_s: float) -> int:
+    def _next_number(self, limit_s: float) -> int:
         self._connection.settimeout(limit_s)
-        told = b""
-        while not told.endswith(b"\n"):
+        line = b""
+        while not line.endswith(b"\n"):
             chunk = self._connection.recv(1)
             assert chunk, "the process of warm instances ended"
-            told += chunk
-        return int(told)
+            line += chunk
+        return int(line)
 
 
 @contextmanager
 def warm_instances(interpreter: Path, dependencies: Path) -> Iterator[Start]:
-    """A way to start instances while the block runs; those that are left at its end are killed."""
+    """A way to start instances while the block runs; those that are left at the end are killed."""
     ours, source = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     started = list[Instance]()
     command = [interpreter, "-I", "-S", "-X", "utf8", _SOURCE, str(source.fileno()), dependencies]
@@ -80,11 +80,11 @@ def warm_instances(interpreter: Path, dependencies: Path) -> Iterator[Start]:
             def _begin(
                 self, command: Sequence[str], environment: dict[str, str], folder: Path, files: Sequence[int], log: int
             ) -> Process:
-                told, telling = socket.socketpair()
+                reports, telling = socket.socketpair()
                 with telling:
                     asked = {"command": command, "environment": environment, "folder": str(folder), "files": files}
                     socket.send_fds(ours, [json.dumps(asked).encode()], [telling.fileno(), log, *files])
-                return ForkedProcess(told)
+                return ForkedProcess(reports)
 
         def start(runtime: Runtime) -> Instance:
             assert (runtime.interpreter, runtime.dependencies) == (interpreter, dependencies)
@@ -96,5 +96,5 @@ def warm_instances(interpreter: Path, dependencies: Path) -> Iterator[Start]:
         finally:
             for instance in started:
                 instance.kill()
-            ours.close()  # the process ends when nobody can ask it any more
+            ours.close()  # the process ends when no more requests can come
     assert process.returncode == 0

@@ -1,4 +1,4 @@
-"""Imported once by what forks: all of others' code that handlers, commands and tests take long to import or build."""
+"""Imported once by what forks: all third-party code that handlers, commands and tests are slow to import or build."""
 
 import importlib
 

@@ -22,8 +22,8 @@ _LIMIT_S = 5.0
 
 
 def serve(name: str, *tests: str) -> None:
-    """Fork workers until the standard input ends: with the process that started this one."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the workers stop, and then who started this
+    """Fork workers until the standard input ends, together with the process that started this one."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the workers stop first, and then whoever started this
     workers = []
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(f"\0{name}")
@@ -46,7 +46,7 @@ def serve(name: str, *tests: str) -> None:
 
 
 def _collect(*tests: str) -> None:
-    """Import the tests. The options of the environment are for the workers: `-n` would start workers here."""
+    """Import the tests. The environment's options are for the workers, since `-n` would start workers here."""
     options = os.environ.pop("PYTEST_ADDOPTS", None)
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         pytest.main(["--collect-only", "-q", "-p", "no:cacheprovider", *tests])
@@ -55,13 +55,13 @@ def _collect(*tests: str) -> None:
 
 
 def _is_ours(joined: socket.socket) -> bool:
-    """Whether this user joined: a name without a file can be joined by anybody on this machine."""
+    """Whether the process that joined is this user's: on this machine, anybody can join a name without a file."""
     credentials = joined.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     return struct.unpack("3i", credentials)[1] == os.getuid()
 
 
 def _build() -> None:
-    """Import and build once what each worker would, when one of its tests is the first to need it."""
+    """Import and build once what each worker would build for the first test that needs it."""
     import boto3  # noqa: PLC0415 - not before pytest, which changes how some modules are imported
 
     from support import cloud, warm_libraries  # noqa: F401, PLC0415
@@ -76,11 +76,11 @@ def _build() -> None:
         thread.join(_LIMIT_S)  # a fork has none of them
     boto3.DEFAULT_SESSION = None  # each worker makes its own, in its own environment
     gc.collect()
-    gc.freeze()  # else each worker's collector would write to every page that it shares with the others
+    gc.freeze()  # otherwise each worker's collector would write to every page that it shares with the others
 
 
 def _work(joined: socket.socket) -> NoReturn:
-    """Be the worker whose standard streams these are; the socket stays open as long as it lives."""
+    """Become the worker with these standard streams; the socket stays open as long as the worker lives."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.argv = ["-c"]
     forks.begin()

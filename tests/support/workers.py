@@ -1,10 +1,10 @@
 """Workers of pytest-xdist that need not import the tests: each is a fork of a server that has collected them once.
 
-    warm(config)        # before xdist starts its workers; they are what xdist knows, but there at once
+    warm(config)        # before xdist starts its workers; to xdist they look the same, but start at once
 
 xdist starts a worker as a Python that reads its first line of code from its standard input. Ours is `joined.py`, which
-hands its standard streams to the server (`worker_server.py`) and ends with the fork that serves them. Nothing else
-differs: a worker collects the tests anew, from modules that are there, and reports those that cannot be imported.
+passes its standard streams to the server (`worker_server.py`) and ends with the fork that serves them. Nothing else
+differs: a worker collects the tests again, from modules already imported, and reports those that cannot be imported.
 """
 
 import os
@@ -21,12 +21,12 @@ _SERVER = "import sys; from support.worker_server import serve; serve(*sys.argv[
 
 
 def warm(config: pytest.Config) -> None:
-    """Let xdist start forks as its workers, if it starts any here, and nothing counts the lines that are run."""
+    """Let xdist use forks as its workers, unless it starts none here or coverage counts the lines that run."""
     specs = config.getoption("tx", None) or []
     starts_none = hasattr(config, "workerinput") or config.getoption("collectonly", False)
     if sys.platform != "linux" or starts_none or {*specs} != {"popen"} or config.getoption("cov_source", None):
         return
-    name = f"workers-{secrets.token_hex(16)}"  # no file, so nothing is left of it, however this process ends
+    name = f"workers-{secrets.token_hex(16)}"  # no file, so that nothing is left of it, however this process ends
     path = os.pathsep.join(filter(None, (str(_JOINED.parents[1]), os.environ.get("PYTHONPATH"))))
     command = [sys.executable, "-c", _SERVER, name, *config.args]
     server = subprocess.Popen(command, stdin=subprocess.PIPE, env={**os.environ, "PYTHONPATH": path})

@@ -1,4 +1,4 @@
-"""A deployment as it is on Yandex Cloud: the built zip in instances of the local Cloud Functions runtime.
+"""A deployment as on Yandex Cloud: the built zip in instances of the local Cloud Functions runtime.
 
 Bucket and queues are a local S3 and SQS behind `AWS_ENDPOINT_URL_S3` and `_SQS`, with static keys in ru-central1. The
 bucket is reached through the local Object Storage, so that uploads make events, metadata comes back re-cased, and the
@@ -22,7 +22,7 @@ TOKEN = "t1.local-iam-token"
 
 @dataclass(frozen=True)
 class Installed:
-    """The zip, unpacked, and the interpreter and the dependencies that it runs with."""
+    """The unpacked zip, with the interpreter and the dependencies that it runs with."""
 
     interpreter: Path
     code: Path
@@ -31,7 +31,7 @@ class Installed:
 
 @dataclass(kw_only=True)
 class YandexDeployment(WarmDeployment):
-    """One bucket, its queues, both functions and a provider."""
+    """A bucket, its queues, both functions and a provider."""
 
     installed: Installed
     storage: str
@@ -40,7 +40,7 @@ class YandexDeployment(WarmDeployment):
     token: Callable[[], dict[str, Any] | None] | None = None
     start: Callable[[Runtime], Instance] = Instance
     functions: dict[str, Function] = field(default_factory=dict)
-    told: list[tuple[str, str, str]] = field(default_factory=list)
+    storage_events: list[tuple[str, str, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Make the bucket and the queues, and the environment that Terraform gives the functions."""
@@ -76,13 +76,13 @@ class YandexDeployment(WarmDeployment):
         self.function("submit").invoke(object_event(self.bucket, keys))
 
     def tick(self, seconds: float = 1.0, timer: str = "yandex") -> dict[str, int]:
-        """One tick that stays for what falls due within so many seconds."""
+        """Run one tick that stays for what falls due within `seconds`."""
         assert timer == "yandex"
         counts: dict[str, int] = self.function("checker").invoke(timer_event(), seconds + RESERVED_S)
         return counts
 
     def logs(self) -> list[str]:
-        """Every line that a function wrote."""
+        """Every line that a function has logged."""
         return [line for function in self.functions.values() for line in function.log()]
 
     def close(self) -> None:
@@ -92,7 +92,7 @@ class YandexDeployment(WarmDeployment):
 
 
 def _address(url: str) -> str:
-    """A queue's address as Message Queue gives it: not that of the endpoint, and nothing to be built by hand."""
+    """A queue's address as Message Queue gives it, which differs from the endpoint and must not be built by hand."""
     return (
         f"https://message-queue.api.cloud.yandex.net/b1glocal000000000001/dj6local000000000001/{url.rsplit('/', 1)[1]}"
     )

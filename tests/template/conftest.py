@@ -1,4 +1,4 @@
-"""The template as it is written and as CloudFormation gets to see it."""
+"""The template as it is written, and as CloudFormation gets it."""
 
 import json
 import os
@@ -17,7 +17,7 @@ Template = dict[str, Any]
 
 
 def expand(template: Template) -> Template:
-    """Apply the SAM transform, by the release that deploys."""
+    """Apply the SAM transform of the release that deploys."""
     done = subprocess.run(
         [CHECKOUT / ".tools/sam/bin/python", "-I", Path(__file__).with_name("expand.py")],
         input=json.dumps(locate_code(template, lambda folder: f"s3://code/{folder}code.zip")),
@@ -32,7 +32,7 @@ def expand(template: Template) -> Template:
 
 @pytest.fixture
 def template() -> Template:
-    """The template as it is written, its own copy for each test."""
+    """The template as it is written, a fresh copy for each test."""
     return load_template(CHECKOUT / "template.yaml")
 
 
@@ -44,7 +44,7 @@ def expanded() -> Template:
 
 @pytest.fixture(scope="session")
 def of_type(expanded: Template) -> Callable[[str], dict[str, Any]]:
-    """Properties of every resource of a type, by logical id."""
+    """The properties of every resource of a type, by logical id."""
 
     def find(kind: str) -> dict[str, Any]:
         resources = expanded["Resources"].items()

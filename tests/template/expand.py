@@ -1,4 +1,4 @@
-"""Run with the interpreter that has SAM: a template as JSON on stdin, what CloudFormation gets to see on stdout."""
+"""Run by the interpreter that has SAM: reads a template as JSON on stdin, writes what CloudFormation gets to stdout."""
 
 import json
 import sys

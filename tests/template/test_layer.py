@@ -1,4 +1,4 @@
-"""The layer as `sam build` makes it, for each processor: it fits into a function, and it can read documents."""
+"""The layer as `sam build` makes it for each processor fits into a function and can read documents."""
 
 import os
 import subprocess
@@ -10,15 +10,15 @@ from backburner_cli.local.aws.cloud import CHECKOUT
 from support.depth import is_deep
 
 MAX_BYTES = 250_000_000
-"""A function and its layers, unpacked: 250 MB; AWS may mean MiB, we do not rely on it."""
+"""The limit of a function and its layers, unpacked: 250 MB. AWS may mean MiB, but we do not rely on it."""
 
 ARCHITECTURES = ["arm64", "x86_64"] if is_deep() else ["arm64"]
-"""One list of requirements for both; the quick run builds what is deployed unless somebody says otherwise."""
+"""One list of requirements serves both; the quick run builds the one that is deployed by default."""
 
 
 @pytest.fixture(scope="module", params=ARCHITECTURES)
 def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What is uploaded, in a folder for each resource."""
+    """What is uploaded, one folder for each resource."""
     folder = tmp_path_factory.mktemp(request.param)
     done = subprocess.run(
         [
@@ -43,14 +43,14 @@ def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 def test_function_and_layer_fit(built: Path) -> None:
-    """With everything in: 250 MB unpacked is all that a function may have."""
+    """With everything included, a function may have 250 MB unpacked."""
     for function in ("SubmitFunction", "CheckerFunction"):
         size_bytes = sum(path.stat().st_size for name in (function, "Layer") for path in (built / name).rglob("*"))
         assert 50_000_000 < size_bytes < MAX_BYTES
 
 
-def test_everything_that_is_imported_is_in_it(built: Path) -> None:
-    """The child and what it reads with, compiled for the functions' processor."""
+def test_everything_that_is_imported_is_in_the_layer(built: Path) -> None:
+    """The child and its libraries are included, compiled for the functions' processor."""
     python = built / "Layer" / "python"
     assert (python / "backburner" / "extraction" / "__main__.py").exists()
     reading = ("PIL", "chardet", "lxml", "pi_heif", "pypdf", "selectolax", "yaml")

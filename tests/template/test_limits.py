@@ -35,14 +35,14 @@ def functions(of_type):
     return of_type("AWS::Lambda::Function")
 
 
-def test_the_environment_is_the_contracts(of_type):
-    """Users script against these names: none is missing, none is extra."""
+def test_the_environment_is_that_of_the_contract(of_type):
+    """Users script against these names, so none is missing and none is extra."""
     for function in functions(of_type).values():
         assert set(function["Environment"]["Variables"]) == NAMES
 
 
 def test_the_defaults_are_settings_that_the_functions_accept(expanded, of_type):
-    """A stack deployed with the required parameters alone must start."""
+    """A stack deployed with only the required parameters must start."""
     given = {"ApiKeySecret": "key", "Model": "yandexgpt/latest", "ProjectId": "folder"}
     for function in functions(of_type).values():
         environment = {}
@@ -61,7 +61,7 @@ def test_the_defaults_are_settings_that_the_functions_accept(expanded, of_type):
 
 
 def test_every_function_is_bounded_and_its_failures_are_kept(of_type):
-    """Timeout, memory, log retention, failure destination."""
+    """Each has a timeout, memory, log retention and a failure destination."""
     destinations = {
         config["FunctionName"]["Ref"]: config["DestinationConfig"]["OnFailure"]["Destination"]
         for config in of_type("AWS::Lambda::EventInvokeConfig").values()
@@ -75,7 +75,7 @@ def test_every_function_is_bounded_and_its_failures_are_kept(of_type):
 
 
 def test_every_queue_has_a_dead_letter_path(of_type):
-    """What is received a thousand times is put aside; the queue for that keeps it as long as can be.
+    """A message received a thousand times is set aside, in a queue with the longest retention.
 
     The ticks queue has its own rules, in `test_transform.py`: no document depends on its messages.
     """
@@ -92,20 +92,20 @@ def test_every_queue_has_a_dead_letter_path(of_type):
 
 
 def test_a_lease_is_longer_than_a_function_may_run(expanded, of_type):
-    """Who finds a lease that is out must know its owner dead; and no queue delays beyond 900 s."""
+    """Whoever finds that a lease is out may take the owner for dead; no queue delays by more than 900 s."""
     longest_s = max(function["Timeout"] for function in functions(of_type).values())
     lease = expanded["Parameters"]["LeaseSeconds"]
     assert longest_s < lease["MinValue"] <= lease["Default"] <= lease["MaxValue"] == 900
 
 
 def test_messages_stay_hidden_as_long_as_a_tick_may_run(of_type):
-    """Otherwise the next tick would receive what this one still works on."""
+    """Otherwise the next tick would receive what this one is still handling."""
     longest_s = max(function["Timeout"] for function in functions(of_type).values())
     assert all(queue["VisibilityTimeout"] > longest_s for queue in of_type("AWS::SQS::Queue").values())
 
 
 def test_everything_is_encrypted_and_etags_stay_digests(of_type):
-    """SSE-S3, since under KMS an ETag is no digest; SSE for all queues."""
+    """The bucket has SSE-S3, since an ETag under KMS is not a digest, and all queues have SSE."""
     [bucket] = of_type("AWS::S3::Bucket").values()
     [rule] = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
     assert rule == {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
@@ -113,7 +113,7 @@ def test_everything_is_encrypted_and_etags_stay_digests(of_type):
 
 
 def test_the_bucket_is_private_and_outlives_the_stack(expanded):
-    """No public access of any kind; deleting the stack deletes no document."""
+    """There is no public access of any kind, and deleting the stack deletes no document."""
     bucket = expanded["Resources"]["Bucket"]
     assert all(bucket["Properties"]["PublicAccessBlockConfiguration"].values())
     assert len(bucket["Properties"]["PublicAccessBlockConfiguration"]) == 4
@@ -122,7 +122,7 @@ def test_the_bucket_is_private_and_outlives_the_stack(expanded):
 
 @pytest.mark.parametrize("kind", ["AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy"])
 def test_nothing_is_served_without_tls(of_type, kind):
-    """A denial for everyone, whatever else a policy may allow."""
+    """TLS is required of everyone by a denial, whatever else a policy may allow."""
     [policy] = of_type(kind).values()
     [statement] = policy["PolicyDocument"]["Statement"]
     assert (statement["Effect"], statement["Principal"]) == ("Deny", "*")
@@ -130,7 +130,7 @@ def test_nothing_is_served_without_tls(of_type, kind):
 
 
 def test_every_queue_is_under_the_tls_policy(of_type):
-    """All of them, and the bucket's policy covers the bucket and its objects."""
+    """The policy lists all queues, and the bucket's policy covers the bucket and its objects."""
     [policy] = of_type("AWS::SQS::QueuePolicy").values()
     further = {"Fn::If": ["HasFurtherTicks", {"Ref": "TicksQueue"}, {"Ref": "AWS::NoValue"}]}
     always = [queue["Ref"] for queue in policy["Queues"] if queue != further]
@@ -141,8 +141,8 @@ def test_every_queue_is_under_the_tls_policy(of_type):
     assert statement["Resource"] == [{"Fn::GetAtt": ["Bucket", "Arn"]}, {"Fn::Sub": "${Bucket.Arn}/*"}]
 
 
-def test_only_superseded_records_and_work_of_failed_jobs_expire(of_type):
-    """Superseded records, notes of response ids, what failed jobs left; unfinished uploads go after a week."""
+def test_only_what_is_no_longer_needed_expires(of_type):
+    """Notes of response ids, old notices and unfinished uploads expire too; nothing else does."""
     [bucket] = of_type("AWS::S3::Bucket").values()
     *expiries, unfinished = bucket["LifecycleConfiguration"]["Rules"]
     assert [(expiry["Prefix"], expiry["ExpirationInDays"]) for expiry in expiries] == [
@@ -155,8 +155,8 @@ def test_only_superseded_records_and_work_of_failed_jobs_expire(of_type):
     assert "ExpirationInDays" not in unfinished
 
 
-def test_every_parameter_says_what_it_is_and_what_it_takes(template):
-    """A typo is refused before anything is deployed."""
+def test_every_parameter_is_described_and_constrained(template):
+    """Each parameter has a description and constraints, so that a typo is refused before anything is deployed."""
     for name, parameter in template["Parameters"].items():
         assert parameter["Description"], name
         assert CONSTRAINTS & set(parameter), name
@@ -178,7 +178,7 @@ def test_every_alarm_names_its_paragraph_of_the_runbook(of_type):
 
 
 def test_the_layer_is_built_for_the_runtime(of_type):
-    """Wheels with compiled parts fit one Python only."""
+    """Compiled wheels match one version of Python only."""
     makefile = (CHECKOUT / "layers/backburner/Makefile").read_text(encoding="utf-8")
     built_for = search(r"(?m)^PYTHON_VERSION := (.+)$", makefile)
     assert {function["Runtime"] for function in functions(of_type).values()} == {f"python{built_for[1]}"}

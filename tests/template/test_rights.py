@@ -1,4 +1,4 @@
-"""What each function may do, decided by the statements themselves."""
+"""What each function may do, decided from the policy statements themselves."""
 
 from fnmatch import fnmatchcase
 from re import sub
@@ -20,7 +20,7 @@ ROLES = ["SubmitRole", "CheckerRole"]
 
 
 def rendered(resource):
-    """A resource as text; what is only known after the deployment keeps its logical id."""
+    """A resource as text, in which values known only after deployment are logical ids."""
     match resource:
         case {"Ref": name}:
             return name
@@ -32,27 +32,27 @@ def rendered(resource):
 
 
 def many(value):
-    """A list of what may be on its own."""
+    """A value as a list, which it may be already."""
     return value if isinstance(value, list) else [value]
 
 
-TOLD = {"TellsTopic": "NotifyTopicArn", "TellsEventBus": "NotifyEventBusArn", "TellsWebhook": "NotifyWebhookUrl"}
-"""The parameter behind each condition under which somebody is told what has ended."""
+CONDITIONS = {"TellsTopic": "NotifyTopicArn", "TellsEventBus": "NotifyEventBusArn", "TellsWebhook": "NotifyWebhookUrl"}
+"""The parameter behind each condition under which notifications are sent."""
 
 
 def statements(of_type, role, *, in_parameter_store=False, has_kms_keys=False, tells="", ticks_more=False):
-    """A role's statements with their conditions decided."""
+    """A role's statements, with their conditions resolved."""
     holds = {"KeyInParameterStore": in_parameter_store, "HasKmsKeys": has_kms_keys, "HasFurtherTicks": ticks_more}
-    holds |= {condition: condition == tells for condition in TOLD}
+    holds |= {condition: condition == tells for condition in CONDITIONS}
     for policy in of_type("AWS::IAM::Role")[role]["Policies"]:
         for statement in policy["PolicyDocument"]["Statement"]:
-            decided = decide(statement, holds)
-            if decided != {"Ref": "AWS::NoValue"}:
-                yield {**decided, "Resource": [KMS_KEY]} if decided["Resource"] == {"Ref": "KmsKeyArns"} else decided
+            resolved = resolve(statement, holds)
+            if resolved != {"Ref": "AWS::NoValue"}:
+                yield {**resolved, "Resource": [KMS_KEY]} if resolved["Resource"] == {"Ref": "KmsKeyArns"} else resolved
 
 
-def decide(statement, holds):
-    """What an `Fn::If`, or several in one another, comes to."""
+def resolve(statement, holds):
+    """A statement without its `Fn::If`, or several nested ones."""
     while "Fn::If" in statement:
         condition, then, otherwise = statement["Fn::If"]
         statement = then if holds[condition] else otherwise
@@ -60,7 +60,7 @@ def decide(statement, holds):
 
 
 def may(of_type, role, action, resource, **conditions):
-    """Decide as IAM does: a denial wins, what nobody allows is denied."""
+    """Decide as IAM does: a denial wins, and what is not allowed is denied."""
     effects = {
         statement["Effect"]
         for statement in statements(of_type, role, **conditions)
@@ -76,7 +76,7 @@ WRITES = ["s3:PutObject", "s3:DeleteObject", "s3:PutObjectAcl", "s3:DeleteObject
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("action", WRITES)
 def test_nobody_may_write_uploads(of_type, role, action):
-    """What users upload is theirs: changing and deleting it is denied, not only not allowed."""
+    """Uploads belong to users: writing and deleting them is explicitly denied, not merely not allowed."""
     assert not may(of_type, role, action, f"{BUCKET}/inbox/a.txt")
     denials = [statement for statement in statements(of_type, role) if statement["Effect"] == "Deny"]
     patterns = [pattern for statement in denials for pattern in statement["Action"]]
@@ -86,14 +86,14 @@ def test_nobody_may_write_uploads(of_type, role, action):
 
 @pytest.mark.parametrize("role", ROLES)
 def test_both_may_list_the_bucket(of_type, role):
-    """Without it S3 answers 403 for a key that is absent, and every first upload would fail."""
+    """Without that right S3 answers 403 for an absent key, and every first upload would fail."""
     assert may(of_type, role, "s3:ListBucket", BUCKET)
 
 
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("key", ["inbox/a", "recipes/a.md", "results/a.run.json", "failed/a.error.json", "ledger/x"])
-def test_both_may_read_what_a_job_is_made_of(of_type, role, key):
-    """The document, its recipe, and every kind of record."""
+def test_both_may_read_what_a_job_consists_of(of_type, role, key):
+    """That is the document, its recipe, and every kind of record."""
     assert may(of_type, role, "s3:GetObject", f"{BUCKET}/{key}")
 
 
@@ -118,8 +118,8 @@ def test_both_may_read_what_a_job_is_made_of(of_type, role, key):
         ("CheckerRole", "s3:DeleteObject", "recipes/a.md", False),
     ],
 )
-def test_each_writes_its_own_places_only(of_type, role, action, key, allowed):
-    """Submit records and refuses; results are the checker's."""
+def test_each_writes_only_its_own_keys(of_type, role, action, key, allowed):
+    """Submit writes records and failures; only the checker writes results."""
     assert may(of_type, role, action, f"{BUCKET}/{key}") is allowed
 
 
@@ -137,7 +137,7 @@ def test_each_writes_its_own_places_only(of_type, role, action, key, allowed):
     ],
 )
 def test_queues_are_used_as_the_design_says(of_type, role, action, queues):
-    """Submit only sends; nobody takes from the dead-letter queue or empties any."""
+    """Submit only sends; nobody receives from the dead-letter queue or purges any queue."""
     assert {name for name in of_type("AWS::SQS::Queue") if may(of_type, role, action, name)} == queues
 
 
@@ -150,7 +150,7 @@ def test_queues_are_used_as_the_design_says(of_type, role, action, queues):
     ],
 )
 def test_each_may_read_one_secret_only(of_type, role, in_parameter_store, action, resource):
-    """The provider's key, in the one store that the parameter names."""
+    """It is the provider's key, in the one store that the parameter names."""
     ways = {"in_parameter_store": in_parameter_store}
     assert may(of_type, role, action, resource.format("key"), **ways)
     assert not may(of_type, role, action, resource.format("another"), **ways)
@@ -173,10 +173,10 @@ HOOK_PARAMETER = "arn:aws:ssm:region:123456789012:parameter/hook"
 def test_only_the_checker_may_notify_and_only_what_the_stack_names(
     of_type, action, resource, tells, in_parameter_store
 ):
-    """Nobody by default; one topic, one bus and one secret, each where its parameter is set."""
+    """By default nobody may; one topic, one bus and one secret are allowed if their parameters are set."""
     ways = {"in_parameter_store": in_parameter_store}
     assert may(of_type, "CheckerRole", action, resource, tells=tells, **ways)
-    for other in ("", *(TOLD.keys() - {tells})):
+    for other in ("", *(CONDITIONS.keys() - {tells})):
         assert not may(of_type, "CheckerRole", action, resource, tells=other, **ways)
     assert not may(of_type, "CheckerRole", action, f"another-{resource}", tells=tells, **ways)
     assert not may(of_type, "SubmitRole", action, resource, tells=tells, **ways)
@@ -184,15 +184,15 @@ def test_only_the_checker_may_notify_and_only_what_the_stack_names(
 
 @pytest.mark.parametrize("action", ["SendMessage", "ReceiveMessage", "DeleteMessage", "GetQueueAttributes"])
 def test_only_the_checker_uses_the_ticks_queue_and_only_if_there_is_one(of_type, action):
-    """It sends, and Lambda receives in its name; nothing else may be done with it."""
+    """It sends, and Lambda receives with its role; nothing else is allowed."""
     assert may(of_type, "CheckerRole", f"sqs:{action}", "TicksQueue", ticks_more=True)
     assert not may(of_type, "CheckerRole", f"sqs:{action}", "TicksQueue")
     assert not may(of_type, "SubmitRole", f"sqs:{action}", "TicksQueue", ticks_more=True)
     assert not may(of_type, "CheckerRole", "sqs:ChangeMessageVisibility", "TicksQueue", ticks_more=True)
 
 
-def test_events_are_put_in_no_other_name(of_type):
-    """A bus's rules may trust the source."""
+def test_events_are_put_only_under_our_own_source(of_type):
+    """A bus's rules may trust the source of an event."""
     found = [
         one for one in statements(of_type, "CheckerRole", tells="TellsEventBus") if one["Sid"] == "TellTheEventBus"
     ]
@@ -200,9 +200,9 @@ def test_events_are_put_in_no_other_name(of_type):
 
 
 @pytest.mark.parametrize("role", ROLES)
-@pytest.mark.parametrize("tells", ["", *TOLD])
+@pytest.mark.parametrize("tells", ["", *CONDITIONS])
 def test_nothing_is_allowed_wholesale(of_type, role, tells):
-    """No action with a wildcard, no resource that is everything."""
+    """No action has a wildcard, and no resource is everything."""
     for statement in statements(of_type, role, tells=tells, ticks_more=True):
         if statement["Effect"] == "Allow":
             assert not any("*" in action for action in many(statement["Action"])), statement["Sid"]
@@ -210,8 +210,8 @@ def test_nothing_is_allowed_wholesale(of_type, role, tells):
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_only_lambda_may_take_a_role_on(of_type, role):
-    """No person and no other service."""
+def test_only_lambda_may_assume_a_role(of_type, role):
+    """No person and no other service may."""
     [trust] = of_type("AWS::IAM::Role")[role]["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}
 
@@ -225,8 +225,8 @@ def test_a_parameter_is_read_with_and_without_a_leading_slash(of_type, monkeypat
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_customer_keys_decrypt_and_nothing_else(of_type, role):
-    """Only those that the parameter names, and none by default."""
+def test_customer_keys_may_only_be_used_to_decrypt(of_type, role):
+    """Only the keys that the parameter names may be used, and none by default."""
     assert may(of_type, role, "kms:Decrypt", KMS_KEY, has_kms_keys=True)
     assert not may(of_type, role, "kms:Decrypt", KMS_KEY)
     assert not may(of_type, role, "kms:Encrypt", KMS_KEY, has_kms_keys=True)

@@ -1,4 +1,4 @@
-"""What only the transform shows: circles between resources, and what SAM adds."""
+"""What only the transform shows: circular dependencies between resources, and what SAM adds."""
 
 from graphlib import CycleError, TopologicalSorter
 from re import findall
@@ -11,7 +11,7 @@ from .conftest import expand
 
 
 def references(node, names):
-    """Logical ids that a part of a template refers to."""
+    """The logical ids that a part of a template refers to."""
     if isinstance(node, list):
         return {name for item in node for name in references(item, names)}
     if not isinstance(node, dict):
@@ -35,57 +35,57 @@ def references(node, names):
 
 
 def order(template):
-    """Resources in an order in which they can be made. Raises `CycleError`."""
+    """Resources in an order in which they can be created. Raises `CycleError`."""
     names = set(template["Resources"])
     graph = {name: references(resource, names) - {name} for name, resource in template["Resources"].items()}
     return list(TopologicalSorter(graph).static_order())
 
 
 def test_no_two_resources_wait_for_each_other(expanded):
-    """CloudFormation refuses a circle, and the linters do not see one that the transform makes."""
+    """CloudFormation refuses a circular dependency, and the linters miss one that the transform makes."""
     assert len(order(expanded)) == len(expanded["Resources"])
 
 
 @pytest.mark.parametrize(
     "how", thinned([{"Ref": "Bucket"}, {"Fn::GetAtt": ["Bucket", "Arn"]}, {"Fn::Sub": "${Bucket}"}], one_in=3)
 )
-def test_a_circle_would_be_found(template, how):
-    """The bucket notifies submit: submit naming the bucket by reference is the circle to guard against."""
+def test_a_circular_dependency_would_be_found(template, how):
+    """Since the bucket notifies submit, submit must not name the bucket by reference."""
     template["Globals"]["Function"]["Environment"]["Variables"]["BACKBURNER_BUCKET"] = how
     with pytest.raises(CycleError):
         order(expand(template))
 
 
-def test_both_places_that_name_the_bucket_say_the_same(expanded, of_type):
-    """The name is derived twice, because a reference would be a circle."""
+def test_both_places_that_name_the_bucket_agree(expanded, of_type):
+    """The name is derived twice, because a reference would be circular."""
     name = expanded["Resources"]["Bucket"]["Properties"]["BucketName"]
     for function in of_type("AWS::Lambda::Function").values():
         assert function["Environment"]["Variables"]["BACKBURNER_BUCKET"] == name
 
 
 def test_uploads_and_nothing_else_start_submit(expanded):
-    """Results and records that the functions write must never be events."""
+    """Results and records that the functions write must never become events."""
     [trigger] = expanded["Resources"]["Bucket"]["Properties"]["NotificationConfiguration"]["LambdaConfigurations"]
     assert trigger["Event"] == "s3:ObjectCreated:*"
     assert trigger["Filter"]["S3Key"]["Rules"] == [{"Name": "prefix", "Value": "inbox/"}]
     assert trigger["Function"] == {"Fn::GetAtt": ["SubmitFunction", "Arn"]}
 
 
-def test_only_this_account_may_have_the_trigger_called(of_type):
+def test_only_this_accounts_bucket_may_call_submit(of_type):
     """A bucket of the same name in another account must not start our function."""
     [permission] = of_type("AWS::Lambda::Permission").values()
     assert permission["Principal"] == "s3.amazonaws.com"
     assert permission["SourceAccount"] == {"Ref": "AWS::AccountId"}
 
 
-def test_two_stacks_in_one_account_have_schedules_of_their_own(of_type):
-    """SAM would name the schedule by its logical id, and the second stack would fail to deploy."""
+def test_two_stacks_in_one_account_have_separate_schedules(of_type):
+    """SAM would name the schedule by its logical id, and a second stack would fail to deploy."""
     [schedule] = of_type("AWS::Scheduler::Schedule").values()
     assert schedule["Name"] == {"Fn::Sub": "${AWS::StackName}-tick"}
 
 
-def test_every_name_that_a_stack_chooses_is_its_own(expanded):
-    """Whatever is named rather than left to CloudFormation carries the stack's name."""
+def test_every_chosen_name_includes_the_stacks_name(expanded):
+    """Names that are not left to CloudFormation include the stack's name."""
     names = ("Name", "FunctionName", "LogGroupName", "BucketName", "LayerName", "QueueName", "RoleName")
     chosen = [
         (logical_id, value)
@@ -101,7 +101,7 @@ def test_every_name_that_a_stack_chooses_is_its_own(expanded):
     ("function", "parameter"), [("SubmitFunction", "SubmitConcurrency"), ("CheckerFunction", "CheckerConcurrency")]
 )
 def test_concurrency_is_reserved_on_request(of_type, function, parameter):
-    """So a burst of uploads cannot starve the checker; by default nothing is reserved: small accounts cannot."""
+    """A burst of uploads then cannot starve the checker; by default none is reserved, since small accounts cannot."""
     reserved = of_type("AWS::Lambda::Function")[function]["ReservedConcurrentExecutions"]
     assert reserved == {"Fn::If": [f"Has{parameter}", {"Ref": parameter}, {"Ref": "AWS::NoValue"}]}
 
@@ -110,10 +110,8 @@ def test_concurrency_is_reserved_on_request(of_type, function, parameter):
     ("rule", "providers", "parameter"),
     [("AddressOfTheProvider", ["azure", "vllm", "generic"], "BaseUrl"), ("FolderOfYandex", ["yandex"], "ProjectId")],
 )
-def test_what_a_provider_cannot_do_without_is_asked_for_before_anything_is_deployed(
-    template, rule, providers, parameter
-):
-    """Otherwise the first upload would show."""
+def test_what_a_provider_needs_is_required_before_anything_is_deployed(template, rule, providers, parameter):
+    """Otherwise only the first upload would show that it is missing."""
     condition, assertions = template["Rules"][rule]["RuleCondition"], template["Rules"][rule]["Assertions"]
     equals = condition.get("Fn::Or", [condition])
     assert [one["Fn::Equals"] for one in equals] == [[{"Ref": "Provider"}, provider] for provider in providers]
@@ -122,7 +120,7 @@ def test_what_a_provider_cannot_do_without_is_asked_for_before_anything_is_deplo
 
 
 def test_a_webhook_without_a_secret_is_refused_before_anything_is_deployed(template):
-    """Nothing could be signed."""
+    """Without a secret, nothing could be signed."""
     rule = template["Rules"]["SecretOfTheWebhook"]
     assert rule["RuleCondition"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "NotifyWebhookUrl"}, ""]}]}
     assert rule["Assertions"][0]["Assert"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "NotifyWebhookSecret"}, ""]}]}
@@ -136,7 +134,7 @@ def test_the_checker_ticks_every_minute_and_a_lost_tick_is_kept(of_type):
     assert schedule["Target"]["DeadLetterConfig"]["Arn"] == {"Fn::GetAtt": ["DeadQueue", "Arn"]}
 
 
-def test_further_ticks_come_from_a_queue_that_is_there_only_for_them(expanded, of_type):
+def test_further_ticks_come_from_a_queue_that_exists_only_for_them(expanded, of_type):
     """With one tick a minute there is neither the queue nor what reads it; each message calls the checker alone."""
     conditional = {name for name, one in expanded["Resources"].items() if one.get("Condition") == "HasFurtherTicks"}
     assert conditional == {"TicksQueue", "FurtherTicks"}

@@ -1,4 +1,4 @@
-"""Two hundred quotes and the documents they are said to come from: twenty languages, and ten ways to be right or wrong.
+"""Two hundred quotes and the documents they are said to come from: twenty languages, with ten variants of each.
 
 Each language has a clause of a contract, a paraphrase of it, an invented clause in its style, and a clause of another
 part. The documents are made of these: with lines broken, words hyphenated, invisible characters, and so on.
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Clause:
-    """A clause in one language. `true` has a number in digits, and a word of at least six letters, `word`."""
+    """A clause in one language. `true` contains a number in digits, and a word of at least six letters, `word`."""
 
     language: str
     before: str
@@ -25,7 +25,7 @@ class Clause:
 
 @dataclass(frozen=True)
 class Case:
-    """A quote, the text in which it is looked for, and the passage it must be found at; None: it must not be found."""
+    """A quote, the text that is searched for it, and the passage that must be found; None: no passage may be found."""
 
     name: str
     text: str
@@ -139,7 +139,7 @@ _UNSPACED = ("Chinese", "Japanese")
 
 
 def cases() -> Iterator[Case]:
-    """All of them."""
+    """All the cases."""
     for clause in CLAUSES:
         for name, make in _WAYS.items():
             text, quote, passage = make(clause)
@@ -159,7 +159,7 @@ def _verbatim(clause: Clause) -> tuple[str, str, str | None]:
 
 
 def _line_break(clause: Clause) -> tuple[str, str, str | None]:
-    """Where a space was, or anywhere in a script without spaces."""
+    """A line break in place of a space, or anywhere in a script without spaces."""
     half = len(clause.true) // 2
     if clause.language in _UNSPACED:
         return _planted(clause, f"{clause.true[:half]}\n{clause.true[half:]}")
@@ -168,13 +168,13 @@ def _line_break(clause: Clause) -> tuple[str, str, str | None]:
 
 
 def _within(clause: Clause) -> int:
-    """A place within the word, where no vowel sign is torn from its letter."""
+    """A position within the word that does not separate a vowel sign from its letter."""
     at = clause.true.index(clause.word) + 3
     return at - 1 if unicodedata.category(clause.true[at]).startswith("M") else at
 
 
 def _hyphenated(clause: Clause) -> tuple[str, str, str | None]:
-    """A word at a line's end; scripts without hyphenation simply continue in the next line."""
+    """A word broken at a line's end; scripts without hyphenation simply continue on the next line."""
     at = _within(clause)
     hyphen = "" if clause.language in (*_UNSPACED, "Korean") else "-"
     return _planted(clause, f"{clause.true[:at]}{hyphen}\n{clause.true[at:]}")
@@ -195,7 +195,7 @@ def _typographic(clause: Clause) -> tuple[str, str, str | None]:
 
 
 def _ligatures(clause: Clause) -> tuple[str, str, str | None]:
-    """Accents apart from their letters, full-width digits, ligatures as one character."""
+    """Accents separate from their letters, full-width digits, and ligatures as one character."""
     planted = unicodedata.normalize("NFD", clause.true)
     for letters, ligature in (("fi", "\ufb01"), ("ffi", "\ufb03"), ("لأ", "\ufef7"), ("لا", "\ufefb")):
         planted = planted.replace(letters, ligature)
@@ -207,12 +207,12 @@ def _absent(quote: Callable[[Clause], str]) -> Callable[[Clause], tuple[str, str
 
 
 def _altered(clause: Clause) -> str:
-    """One digit another one."""
+    """One digit is changed."""
     return clause.true.replace("250", "260")
 
 
 def _cut(clause: Clause) -> str:
-    """A number with its last digit missing: what it says is something else."""
+    """A number without its last digit, which means something else."""
     return clause.true[: clause.true.index("250") + 2]
 
 

@@ -14,7 +14,7 @@ def _message(*parts: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_whole_response_is_read() -> None:
-    """Every field that a verdict or a record needs."""
+    """Every field that a verdict or a record needs is read."""
     body = {
         "id": "resp_1",
         "object": "response",
@@ -44,8 +44,8 @@ def test_a_whole_response_is_read() -> None:
     )
 
 
-def test_failed_calls_of_every_kind_are_read_from_a_response() -> None:
-    """A refusal, an error and an incomplete end, verbatim."""
+def test_every_kind_of_bad_ending_is_read_from_a_response() -> None:
+    """A refusal, an error and an incomplete end are read verbatim."""
     body = {
         "id": "r",
         "status": "failed",
@@ -87,12 +87,12 @@ def test_failed_calls_of_every_kind_are_read_from_a_response() -> None:
     ],
 )
 def test_usage_is_what_was_counted(usage: Any, expected: Usage | None) -> None:
-    """None where there is none: unknown is not zero."""
+    """It is None if nothing was counted: unknown is not zero."""
     assert generation_of({"usage": usage}).usage == expected
 
 
 def test_usage_adds_up() -> None:
-    """The usage of several generations is added up."""
+    """Usage of several generations is summed."""
     one = Usage(input_tokens=1, output_tokens=2, total_tokens=3)
     assert one + one == Usage(input_tokens=2, output_tokens=4, total_tokens=6)
 
@@ -113,7 +113,7 @@ def test_usage_adds_up() -> None:
     ],
 )
 def test_an_error_is_read_in_every_shape(body: Any, code: str, message: str) -> None:
-    """The API's own, vLLM's with a number as its code, and flat as gateways send it."""
+    """The API's own, vLLM's with a numeric code, and the flat one that gateways send."""
     assert failed_call_of(418, body, 7.0) == FailedCall(status=418, code=code, message=message, retry_after_s=7.0)
 
 
@@ -133,8 +133,8 @@ def test_an_error_is_read_in_every_shape(body: Any, code: str, message: str) -> 
         ({"msg": "m"}, "", "m"),
     ],
 )
-def test_an_error_keeps_its_words_whichever_service_says_them(body: Any, code: str, message: str) -> None:
-    """Plain text, a page, FastAPI's, TGI's and gRPC's ways, and the impossible ones."""
+def test_an_error_keeps_its_message_from_every_service(body: Any, code: str, message: str) -> None:
+    """Plain text, an HTML page, the formats of FastAPI, TGI and gRPC, and malformed ones are read."""
     read = failed_call_of(418, body)
     assert (read.code, read.message) == (code, message)
 
@@ -152,23 +152,27 @@ KEYS = [
     "words", ["Incorrect API key provided: {}.", "Authorization: Bearer {}", '{{"api_key": "{}"}}', "{}"]
 )
 def test_a_key_that_is_repeated_is_masked(words: str, key: str) -> None:
-    """In whatever a provider says, and before it is cut."""
-    said = words.format(key)
-    body = {"error": {"code": key, "message": said}}
-    for read in (failed_call_of(403, body), failed_call_of(403, said), failed_call_of(403, "x" * 1990 + " " + said)):
+    """It is masked in all that a provider says, before the text is cut."""
+    message = words.format(key)
+    body = {"error": {"code": key, "message": message}}
+    for read in (
+        failed_call_of(403, body),
+        failed_call_of(403, message),
+        failed_call_of(403, "x" * 1990 + " " + message),
+    ):
         assert key[8:] not in read.code + read.message
         assert key[:20] not in read.message
-    assert key not in generation_of({"error": {"message": said}}).error_message
+    assert key not in generation_of({"error": {"message": message}}).error_message
 
 
 def test_the_key_in_use_is_masked_whatever_it_looks_like() -> None:
-    """A key of one's own server has no form by which it could be known."""
+    """The key of one's own server has no recognisable form."""
     read = failed_call_of(403, {"error": {"message": "the key hunter22 may not"}}, secrets=["hunter22"])
     assert read.message == "the key *** may not"
 
 
 def test_a_providers_message_is_shortened() -> None:
-    """A record is no place for a document that somebody sends back."""
+    """A record is no place for a document that a provider sends back."""
     body = {
         "id": "r",
         "status": "s" * 9999,
@@ -181,8 +185,8 @@ def test_a_providers_message_is_shortened() -> None:
 
 
 @pytest.mark.parametrize("given", [7, None, "", ".", "..", "a\nb", "half \ud83d", "x" * 513, [], {}])
-def test_an_id_that_cannot_be_requested_is_no_id(given: Any) -> None:
-    """A changed id would name another generation, a long one fits no message."""
+def test_an_id_that_cannot_be_requested_is_rejected(given: Any) -> None:
+    """An altered id would name another generation, and a long one does not fit into a message."""
     assert generation_of({"id": given}).id == ""
 
 
@@ -194,22 +198,22 @@ def test_an_id_that_cannot_be_requested_is_no_id(given: Any) -> None:
     ],
 )  # fmt: skip
 def test_a_time_is_unix_seconds(told: Any, seconds: int | None) -> None:
-    """Milliseconds are taken for what they are; what can be no time is none."""
+    """Milliseconds are recognised; an impossible time is none."""
     read = generation_of({"created_at": told, "completed_at": told})
     assert (read.created_at, read.completed_at) == (seconds, seconds)
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
 @pytest.mark.parametrize("field", ["created_at", "completed_at", "input_tokens"])
-def test_a_number_that_is_none_is_unknown(field: str, number: str) -> None:
-    """As Python's own reader lets it through."""
+def test_an_invalid_number_is_unknown(field: str, number: str) -> None:
+    """Python's own JSON reader would accept it."""
     body = json.loads(f'{{"{field}": {number}, "usage": {{"{field}": {number}}}}}')
     assert isinstance(generation_of(body), Generation)
 
 
 @pytest.mark.parametrize("field", ["id", "status", "model"])
 def test_what_was_read_can_be_written(field: str) -> None:
-    r"""Half of an emoji, `"\ud83d"`, is what an answer cut off in the middle of one ends with."""
+    r"""An answer cut off within an emoji ends with half of it, `"\ud83d"`, which cannot be encoded."""
     half = '"half: \\ud83d"'
     body = json.loads(
         f'{{"{field}": {half}, "error": {{"message": {half}}},'
@@ -220,7 +224,7 @@ def test_what_was_read_can_be_written(field: str) -> None:
 
 
 @pytest.mark.parametrize(("status", "is_kept"), [("in_progress", False), ("anything", False), ("Failed", True)])
-def test_the_body_of_what_still_runs_is_not_kept(status: str, *, is_kept: bool) -> None:
-    """Nobody needs it, and copying it is most of the work of a look."""
+def test_the_body_of_a_running_generation_is_not_kept(status: str, *, is_kept: bool) -> None:
+    """It is not needed, and copying it is most of the work of a look."""
     body = {"id": "resp_1", "status": status, "instructions": "Do it."}
     assert generation_of(body).body == (body if is_kept else {})

@@ -1,4 +1,4 @@
-"""Lines of a batch."""
+"""Lines of a batch are read, and written to the output files."""
 
 import json
 
@@ -24,14 +24,14 @@ def of(line, **options):
     return requests().of(json.dumps(line).encode(), **options)
 
 
-def test_a_body_is_passed_on_but_for_what_we_set():
+def test_a_body_is_passed_on_except_for_what_we_set():
     body = GIVEN["body"] | {"background": False, "store": False, "temperature": 0.1, "text": {"verbosity": "low"}}
     request = of(GIVEN | {"body": body})
     assert request.body == body | {"background": True, "store": True}
     assert (request.custom_id, request.is_given) == ("a", True)
 
 
-def test_a_body_without_a_model_gets_ours_and_short_names_become_the_providers():
+def test_a_missing_model_is_filled_in_and_a_short_name_becomes_the_providers():
     assert of(GIVEN | {"body": {"input": "text"}}).body["model"] == "m-0"
     yandex = requests(Provider.YANDEX).of(json.dumps(GIVEN | {"body": {"input": "x", "metadata": {"a": "b"}}}).encode())
     assert yandex.body == {"input": "x", "model": "gpt://folder/m-0", "background": True}
@@ -84,7 +84,7 @@ def test_a_line_that_cannot_be_run_says_why(line, code, custom_id):
     assert (refused.value.code, refused.value.custom_id) == (code, custom_id)
 
 
-def test_a_line_that_is_no_text_gone_repeated_or_too_long():
+def test_a_line_that_is_not_text_or_empty_or_repeated_or_too_long_is_refused():
     for raw, options, code in (
         (b'{"custom_id": "\xff"}', {}, "invalid_json_line"),
         (b'{"custom_id": "a", "body": ' + b"[" * 100_000, {}, "invalid_json_line"),
@@ -107,8 +107,8 @@ def test_a_line_that_is_no_text_gone_repeated_or_too_long():
         (r"\ud83d\u0041", "\ufffdA"),
     ],
 )
-def test_half_a_character_costs_no_line(written: str, read: str) -> None:
-    """Programs that cut a text within an emoji write it; it is sent as U+FFFD, and everything else unchanged."""
+def test_half_a_character_does_not_fail_a_line(written: str, read: str) -> None:
+    """Programs that cut a text within an emoji write one; it is sent as U+FFFD, and everything else unchanged."""
     line = f'{{"custom_id": "a", "method": "POST", "url": "/v1/responses", "body": {{"input": "{written}"}}}}'.encode()
     assert requests().of(line).body["input"] == read
     assert custom_id_of(line) == "a"
@@ -131,28 +131,28 @@ def test_lines_end_as_on_unix_or_windows():
 
 
 def nested(depth):
-    """A line whose metadata nest so deep."""
+    """A line whose metadata is nested to this depth."""
     metadata = '{"a":' * depth + "1" + "}" * depth
     return f'{{"custom_id": "a", "body": {{"input": "x", "metadata": {metadata}}}}}'.encode()
 
 
 @pytest.mark.parametrize("depth", [101, 800, 943, 960, 983, 990, 5000])
-def test_a_line_that_nests_too_deep_is_an_error_of_its_own(depth):
-    """What encodes a request gives up somewhere below a thousand, in the middle of a create."""
+def test_a_line_nested_too_deep_is_an_error_of_that_line(depth):
+    """Encoding its request would fail at just under a thousand levels, in the middle of a create."""
     with pytest.raises(BadLineError):
         requests().of(nested(depth))
 
 
 @pytest.mark.parametrize("depth", [101, 500, 900])
-def test_an_input_without_a_body_that_nests_too_deep_is_an_error_of_its_own(depth):
-    """The same bound: it is encoded as any other request is."""
+def test_an_input_nested_too_deep_is_an_error_of_its_line(depth):
+    """The same bound holds, since it is encoded like any other request."""
     with pytest.raises(BadLineError) as refused:
         requests().of(f'{{"custom_id": "a", "input": {"[" * depth}1{"]" * depth}}}'.encode())
     assert (refused.value.code, refused.value.custom_id, refused.value.param) == ("invalid_request", "a", "input")
 
 
-def test_a_line_nests_as_far_as_any_request_needs():
-    """And what is let through can be sent."""
+def test_a_line_may_be_nested_as_far_as_any_request_needs():
+    """What is accepted can also be sent."""
     assert json.dumps(requests().of(nested(90)).body)
 
 
@@ -169,8 +169,8 @@ def test_a_line_nests_as_far_as_any_request_needs():
         ("of_some_provider", 1),
     ],
 )
-def test_a_line_brings_what_the_operator_allows(name, value):
-    """Whoever may write to the inbox does not get the key's whole reach."""
+def test_a_line_may_set_only_what_the_operator_allows(name, value):
+    """Write access to the inbox does not grant everything that the key can do."""
     line = json.dumps(GIVEN | {"body": {"input": "x", name: value}}).encode()
     with pytest.raises(BadLineError, match=f"'{name}'.*BACKBURNER_LINE_PARAMETERS") as refused:
         requests().of(line)
@@ -188,8 +188,8 @@ def test_a_line_brings_what_the_operator_allows(name, value):
     ],
 )
 @pytest.mark.parametrize("form", [lambda given: {"body": {"input": given}}, lambda given: {"input": given}])
-def test_an_input_refers_to_nothing_in_the_account(given, name, form):
-    """Neither in a whole body nor under the recipe."""
+def test_an_input_may_not_refer_to_anything_in_the_account(given, name, form):
+    """This holds in a whole body and under the recipe."""
     with pytest.raises(BadLineError) as refused:
         requests().of(json.dumps({"custom_id": "a"} | form(given)).encode())
     assert (refused.value.code, refused.value.param) == ("parameter_not_allowed", name)
@@ -205,7 +205,7 @@ def test_an_input_refers_to_nothing_in_the_account(given, name, form):
         ({"file_url": "https://example.org/pdf"}, False),
     ],
 )
-def test_a_pdf_is_not_for_a_model_that_does_not_see(file: dict[str, str], is_shown: bool) -> None:  # noqa: FBT001
+def test_a_pdf_is_refused_for_a_model_that_does_not_see(file: dict[str, str], is_shown: bool) -> None:  # noqa: FBT001
     """Providers show its pages; of other files they take the text."""
     body = {"model": "m-1", "input": [{"role": "user", "content": [{"type": "input_file"} | file]}]}
     raw = json.dumps(GIVEN | {"body": body}).encode()
@@ -219,14 +219,14 @@ def test_a_pdf_is_not_for_a_model_that_does_not_see(file: dict[str, str], is_sho
 
 
 def test_the_apis_own_defaults_may_be_written_out():
-    """As programs do that write every field."""
+    """Some programs write every field."""
     written = {"truncation": "disabled", "tools": [], "tool_choice": "none", "conversation": None, "stream": False}
     assert of(GIVEN | {"body": {"input": "x"} | written}).body["truncation"] == "disabled"
 
 
 @pytest.mark.parametrize("asked", [True, False, "True", None])
 def test_whether_a_line_asks_for_a_stream_changes_nothing(asked):
-    """Its answer comes in one piece."""
+    """Its answer arrives in one piece."""
     assert "stream" not in of(GIVEN | {"body": {"input": "x", "stream": asked}}).body
 
 
@@ -236,7 +236,7 @@ def test_a_stored_prompt_may_replace_the_input_if_it_is_allowed():
 
 
 def test_an_output_line_is_one_line_for_every_reader():
-    """For `str.splitlines`, by which some projects read these files, too; and no character is changed."""
+    """This includes `str.splitlines`, which some projects use; no character is changed."""
     words = "".join(map(chr, [*range(1, 0xA1), 0x2028, 0x2029, 0xFEFF, 0x1F600]))
     written = succeeded(1, words, Generation(id="resp_1", status="completed", body={"text": words}))
     (line,) = written.decode().splitlines()
@@ -246,7 +246,7 @@ def test_an_output_line_is_one_line_for_every_reader():
 
 
 def test_an_error_line_never_has_a_200():
-    """Programs read this field alone to tell successes."""
+    """Some programs recognise successes by this field alone."""
     answer = Generation(id="resp_1", status="incomplete", body={"id": "resp_1", "status": "incomplete"})
     written = json.loads(failed(7, "a", "output_truncated", "cut off", answer, param="max_output_tokens"))
     assert written["response"] == {"status_code": None, "request_id": "resp_1", "body": answer.body}

@@ -1,4 +1,4 @@
-"""Answers as chat completions: the shape of that API, judged by the types of its own client."""
+"""Answers as chat completions: that API's shape, validated with its own client's types."""
 
 import json
 
@@ -29,20 +29,20 @@ def text(words, **more):
 
 
 def answer(*output, **more):
-    """The generation of a response that completed with some items."""
+    """The generation of a completed response with these items."""
     body = {"id": "resp_1", "status": "completed", "model": "m-1", "created_at": 1_800_000_000, "output": list(output)}
     return generation_of(body | more)
 
 
 def completion(*output, **more):
-    """The chat completion of such a response, once the client's types have judged it."""
+    """The chat completion of such a response, validated with the client's types."""
     made = chat_completion(answer(*output, **more))
     ChatCompletion.model_validate(made, strict=True)
     return made
 
 
 def test_a_text_becomes_a_chat_completion():
-    """Every field of the answer, as parsers read them."""
+    """It has every field that parsers read."""
     assert completion(said(text("Hello")), usage=USAGE, service_tier="default") == {
         "id": "chatcmpl-1",
         "object": "chat.completion",
@@ -68,7 +68,7 @@ def test_a_text_becomes_a_chat_completion():
     }
 
 
-def test_calls_of_tools_keep_their_ids_and_their_order():
+def test_tool_calls_keep_their_ids_and_their_order():
     (choice,) = completion(CALL, CUSTOM)["choices"]
     assert choice["finish_reason"] == "tool_calls"
     assert choice["message"]["content"] is None
@@ -84,32 +84,32 @@ def test_a_text_beside_a_call_is_kept():
 
 
 def test_arguments_that_came_as_an_object_are_written_as_text():
-    """As some servers of open models send them."""
+    """Some servers of open models send them like this."""
     (choice,) = completion(CALL | {"arguments": {"a": 1}})["choices"]
     assert json.loads(choice["message"]["tool_calls"][0]["function"]["arguments"]) == {"a": 1}
 
 
-def test_a_refusal_is_one():
+def test_a_refusal_stays_a_refusal():
     (choice,) = completion(said({"type": "refusal", "refusal": "No."}))["choices"]
     assert choice["message"] == {"role": "assistant", "content": None, "refusal": "No.", "annotations": []}
     assert choice["finish_reason"] == "stop"
 
 
 @pytest.mark.parametrize(("reason", "finish"), [("max_output_tokens", "length"), ("content_filter", "content_filter")])
-def test_why_it_stopped_early(reason, finish):
+def test_the_reason_for_stopping_early_is_reported(reason, finish):
     made = completion(
         said(text("Hel"), status="incomplete"), status="incomplete", incomplete_details={"reason": reason}
     )
     assert (made["choices"][0]["finish_reason"], made["choices"][0]["message"]["content"]) == (finish, "Hel")
 
 
-def test_one_that_calls_itself_complete_and_was_cut_off_is_not_called_whole():
+def test_a_truncated_answer_marked_as_completed_is_not_reported_as_whole():
     assert completion(said(text("Hel"), status="incomplete"))["choices"][0]["finish_reason"] == "length"
 
 
 @pytest.mark.parametrize(("cap", "finish"), [(5, "length"), (6, "stop"), (None, "stop")])
-def test_an_answer_of_just_its_bound_was_cut_off(cap, finish):
-    """As the verdict has it: the error line of such an answer never says `stop`. A refusal is one all the same."""
+def test_an_answer_of_exactly_the_cap_was_cut_off(cap, finish):
+    """Its error line never says `stop`, in line with the verdict. A refusal stays one even then."""
     whole, refused = said(text("Hello")), said({"type": "refusal", "refusal": "No."})
     assert chat_completion(answer(whole, usage=USAGE), cap)["choices"][0]["finish_reason"] == finish
     assert chat_completion(answer(refused, usage=USAGE), cap)["choices"][0]["finish_reason"] == "stop"
@@ -120,8 +120,8 @@ def test_a_generation_without_an_answer_has_no_completion(status):
     assert chat_completion(answer(status=status)) == {}
 
 
-def test_what_the_provider_does_not_report_is_not_made_up():
-    """No count is not zero, and no tier is not the default one."""
+def test_what_the_provider_does_not_report_is_not_invented():
+    """A missing count is not zero, and a missing tier is not the default one."""
     made = completion(said(text("x")), created_at=None, model=None)
     assert (made["usage"], made["created"], made["model"], "service_tier" in made) == (None, 0, "", False)
     bare = completion(said(text("x")), usage={"input_tokens": 1, "output_tokens": 1, "total_tokens": 2})
@@ -130,7 +130,7 @@ def test_what_the_provider_does_not_report_is_not_made_up():
 
 
 def test_a_citation_keeps_its_place_in_the_whole_text():
-    """Also in the second part."""
+    """One in the second part does too."""
     cited = {"type": "url_citation", "start_index": 1, "end_index": 3, "title": "T", "url": "https://example.org"}
     made = completion(said(text("abc"), text("def", annotations=[cited, {"type": "file_citation", "file_id": "f"}])))
     assert made["choices"][0]["message"]["annotations"] == [
@@ -147,7 +147,7 @@ def test_reasoning_and_what_tools_did_at_the_provider_are_left_out():
 
 
 def test_the_bytes_of_an_output_line_are_valid_for_the_client():
-    """What is written, read back strictly."""
+    """They are read back strictly."""
     generation = answer(said(text("Grüße")), CALL, usage=USAGE)
     line = succeeded(1, "a", type(generation)(id="resp_1", status="completed", body=chat_completion(generation)))
     body = json.dumps(json.loads(line)["response"]["body"]).encode()

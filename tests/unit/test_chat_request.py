@@ -1,4 +1,4 @@
-"""Chat lines become requests of the Responses API: every parameter, every kind of message, nothing dropped unsaid."""
+"""Chat lines become requests of the Responses API: every parameter and message type; nothing is dropped silently."""
 
 import json
 from typing import Any
@@ -30,12 +30,12 @@ def of_messages(*messages):
 
 
 def sent(also=(), url="/v1/chat/completions", **chat):
-    """The body that a whole line is sent with."""
+    """The body that is sent for a whole line."""
     return read({"method": "POST", "url": url, "body": {"messages": ASKED} | chat}, also)
 
 
 def read(line, also=(), provider=Provider.OPENAI):
-    """What a line that is written like this becomes."""
+    """The request that a line becomes."""
     reader = Requests(
         profile=PROFILES[provider],
         recipe=parse("Do it."),
@@ -47,7 +47,7 @@ def read(line, also=(), provider=Provider.OPENAI):
     return reader.of(json.dumps({"custom_id": "a"} | line).encode())
 
 
-def told(call, *arguments, **named):
+def refusal_of(call, *arguments, **named):
     with pytest.raises((ChatLineError, BadLineError)) as refused:
         call(*arguments, **named)
     return refused.value.code, refused.value.param
@@ -170,7 +170,7 @@ REFUSED: dict[str, list[Any]] = {
     "functions": [[FUNCTION]],
     "function_call": [{"name": "weather"}],
 }
-"""Values that have no counterpart."""
+"""Values without a counterpart."""
 MALFORMED: list[tuple[str, Any, str]] = [
     ("max_tokens", "lots", "max_tokens"),
     ("max_completion_tokens", 0, "max_completion_tokens"),
@@ -190,37 +190,37 @@ MALFORMED: list[tuple[str, Any, str]] = [
 @pytest.mark.parametrize(
     ("name", "value", "becomes"), [(name, *case) for name, cases in BECOMES.items() for case in cases]
 )
-def test_how_each_parameter_is_translated(name, value, becomes):
-    """Beside the input, this and nothing else."""
+def test_each_parameter_is_translated(name, value, becomes):
+    """The request has this and the input, and nothing else."""
     assert converted(**{name: value}) == {"input": "Hello"} | becomes
 
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in REFUSED.items() for value in values])
-def test_what_has_no_counterpart_is_an_error_that_names_it(name, value):
-    """Also where the operator allows everything, unless a provider may take it under this name."""
-    assert told(converted, **{name: value}) == ("unsupported_parameter", name)
+def test_a_parameter_without_counterpart_is_an_error_that_names_it(name, value):
+    """The operator cannot allow it, unless a provider may accept it under this name."""
+    assert refusal_of(converted, **{name: value}) == ("unsupported_parameter", name)
     chat = {"messages": ASKED, name: value}
     for allowed in (name, "*"):
         if PARAMETERS[name].may_be_allowed:
             assert responses_body(chat, frozenset({allowed})) == {"input": "Hello", name: value}
         else:
-            assert told(responses_body, chat, frozenset({allowed})) == ("unsupported_parameter", name)
+            assert refusal_of(responses_body, chat, frozenset({allowed})) == ("unsupported_parameter", name)
 
 
 @pytest.mark.parametrize(("name", "value", "param"), MALFORMED)
-def test_a_value_that_is_none_there_either_is_named(name, value, param):
-    assert told(converted, **{name: value}) == ("invalid_request", param)
+def test_a_value_that_is_invalid_in_both_apis_is_named(name, value, param):
+    assert refusal_of(converted, **{name: value}) == ("invalid_request", param)
 
 
 def test_the_table_has_every_parameter_of_the_real_api():
-    """As the client that people use has them; and each is tested above."""
+    """It has those of the API's own client, and each is tested above."""
     real = {*chat_params.CompletionCreateParamsBase.__annotations__, "stream"}
     assert real == set(PARAMETERS)
     assert set(BECOMES) | set(REFUSED) == real - {"messages"}
 
 
 def test_the_page_says_what_the_table_does():
-    """A row for each parameter, in its order, in the same words."""
+    """It has a row for each parameter, in the same order and words."""
     *table, others = rows("docs/batches.md", "## Chat completions")
     assert [(names_in(name), told) for name, told in table] == [
         ([name], one.summary) for name, one in PARAMETERS.items()
@@ -230,28 +230,31 @@ def test_the_page_says_what_the_table_does():
 
 @pytest.mark.parametrize("name", list(PARAMETERS))
 def test_null_counts_as_absent(name):
-    """As programs write that write every field."""
+    """Some programs write every field."""
     if name != "messages":
         assert converted(**{name: None}) == {"input": "Hello"}
 
 
 def test_both_bounds_on_tokens_must_agree():
     assert converted(max_tokens=90, max_completion_tokens=90)["max_output_tokens"] == 90
-    assert told(converted, max_tokens=90, max_completion_tokens=100) == ("invalid_request", "max_completion_tokens")
+    assert refusal_of(converted, max_tokens=90, max_completion_tokens=100) == (
+        "invalid_request",
+        "max_completion_tokens",
+    )
 
 
-def test_format_and_verbosity_stand_together():
+def test_format_and_verbosity_are_sent_together():
     body = converted(response_format={"type": "text"}, verbosity="low")
     assert body["text"] == {"format": {"type": "text"}, "verbosity": "low"}
 
 
 @pytest.mark.parametrize("name", ["input", "instructions", "max_output_tokens", "text", "reasoning"])
 def test_a_parameter_of_the_other_api_never_replaces_the_messages(name):
-    assert told(converted, **{name: "x"}) == ("unsupported_parameter", name)
+    assert refusal_of(converted, **{name: "x"}) == ("unsupported_parameter", name)
 
 
 @pytest.mark.parametrize("role", ["system", "developer"])
-def test_the_first_message_of_the_system_becomes_the_instructions(role):
+def test_the_first_system_message_becomes_the_instructions(role):
     """Later ones keep their place and their role."""
     first, later = {"role": role, "content": "Be brief."}, {"role": role, "content": "In German."}
     assert of_messages(first, *ASKED) == {"instructions": "Be brief.", "input": "Hello"}
@@ -259,8 +262,8 @@ def test_the_first_message_of_the_system_becomes_the_instructions(role):
     assert of_messages(first) == {"input": [first]}
 
 
-def test_in_json_mode_the_systems_message_stays_in_the_input():
-    """The API looks for the word in the input alone."""
+def test_in_json_mode_the_system_message_stays_in_the_input():
+    """The API looks for the word JSON only in the input."""
     first = {"role": "system", "content": "Answer in JSON."}
     body = responses_body({"messages": [first, *ASKED], "response_format": {"type": "json_object"}})
     assert body["input"] == [first, *ASKED]
@@ -268,7 +271,7 @@ def test_in_json_mode_the_systems_message_stays_in_the_input():
 
 
 def test_parts_of_a_message_keep_their_order():
-    """Texts, pictures by either kind of URL, files."""
+    """Texts, pictures by either form of URL, and files do."""
     content = [
         {"type": "text", "text": "Compare:"},
         {"type": "image_url", "image_url": {"url": PICTURE, "detail": "high"}},
@@ -289,7 +292,7 @@ def test_parts_of_a_message_keep_their_order():
 
 
 def test_calls_and_their_outputs_keep_their_ids():
-    """A text before them comes first; a custom tool's output is one of a custom tool."""
+    """A text before a call comes first; a custom tool's output stays of that type."""
     calls = [
         {"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": '{"a": "Rome"}'}},
         {"id": "call_2", "type": "custom", "custom": {"name": "sql", "input": "select 1"}},
@@ -310,7 +313,7 @@ def test_calls_and_their_outputs_keep_their_ids():
     ]
 
 
-def test_an_assistants_own_words_and_refusals_go_back_as_such():
+def test_an_assistants_texts_and_refusals_are_sent_back_as_such():
     parts = [{"type": "text", "text": "One."}, {"type": "refusal", "refusal": "No."}]
     body = of_messages(*ASKED, {"role": "assistant", "content": parts}, {"role": "assistant", "refusal": "Never."})
     assert body["input"][1:] == [
@@ -367,12 +370,12 @@ def test_an_assistants_own_words_and_refusals_go_back_as_such():
         ),
     ],
 )
-def test_what_is_wrong_with_a_message_is_named_by_its_place(messages, code, param):
-    assert told(responses_body, {"messages": messages}) == (code, param)
+def test_an_invalid_message_is_named_by_its_place(messages, code, param):
+    assert refusal_of(responses_body, {"messages": messages}) == (code, param)
 
 
-def test_a_whole_line_is_sent_as_any_other():
-    """In the background, with the default model where it names none, and marked for its answer."""
+def test_a_chat_line_is_sent_like_any_other():
+    """It runs in the background, with the default model if it names none, and is marked for its answer's format."""
     request = sent(max_tokens=50, user="u-1")
     assert request.body == {
         "model": "m-0",
@@ -394,49 +397,49 @@ def test_a_whole_line_is_sent_as_any_other():
         ("top_k", 40),
     ],
 )
-def test_a_chat_line_reaches_no_further_than_any_other(name, value):
-    """What the operator has not allowed it may not bring; what a provider takes beyond the API, the operator allows."""
-    assert told(sent, **{name: value}) == ("parameter_not_allowed", name)
+def test_a_chat_line_may_set_no_more_than_any_other(name, value):
+    """The operator must allow a parameter, including those that a provider takes beyond the API."""
+    assert refusal_of(sent, **{name: value}) == ("parameter_not_allowed", name)
     assert name in sent([name], **{name: value}).body
 
 
 @pytest.mark.parametrize("url", ["/v1/chat/completions", "/v1/responses"])
 @pytest.mark.parametrize("tools", [{}, {"tools": []}, {"tools": None}])
-def test_a_choice_of_auto_without_tools_has_no_effect_and_is_left_out(url, tools):
-    """Some servers refuse it. With tools it is the operator's to allow, as they are."""
+def test_tool_choice_auto_without_tools_is_left_out(url, tools):
+    """It has no effect, and some servers refuse it. With tools, the operator must allow it as well."""
     given = {"messages": ASKED} if "chat" in url else {"input": "Hello"}
     line = {"method": "POST", "url": url, "body": given | {"tool_choice": "auto"} | tools}
     for also in ((), ("tools", "tool_choice")):
         assert "tool_choice" not in read(line, also).body
     line["body"]["tools"] = [{"type": "function", "function": FUNCTION} if "chat" in url else FLAT]
-    assert told(read, line, ["tools"]) == ("parameter_not_allowed", "tool_choice")
+    assert refusal_of(read, line, ["tools"]) == ("parameter_not_allowed", "tool_choice")
     assert read(line, ["tools", "tool_choice"]).body["tool_choice"] == "auto"
 
 
 def test_empty_fields_that_programs_copy_are_left_out():
-    """A refusal that is none, a name that is none; but a message of nothing else has no content."""
+    """A null refusal or name is; a message with nothing else has no content."""
     copied = {"role": "assistant", "content": "Yes.", "refusal": "", "name": ""}
     assert of_messages(*ASKED, copied)["input"] == [*ASKED, {"role": "assistant", "content": "Yes."}]
     assert of_messages({"role": "user", "content": "Hello", "name": ""}) == {"input": "Hello"}
     nothing = {"messages": [*ASKED, {"role": "assistant", "content": None, "refusal": ""}]}
-    assert told(responses_body, nothing) == ("missing_required_parameter", "messages[1].content")
+    assert refusal_of(responses_body, nothing) == ("missing_required_parameter", "messages[1].content")
     wrong = {"messages": [*ASKED, {"role": "assistant", "content": "Yes.", "refusal": 0}]}
-    assert told(responses_body, wrong) == ("invalid_request", "messages[1].refusal")
+    assert refusal_of(responses_body, wrong) == ("invalid_request", "messages[1].refusal")
 
 
-def test_a_file_in_the_account_is_out_of_reach():
+def test_a_file_in_the_account_cannot_be_used():
     content = [{"type": "file", "file": {"file_id": "file-1"}}, {"type": "text", "text": "x"}]
     messages = [{"role": "user", "content": content}]
-    assert told(sent, messages=messages) == ("parameter_not_allowed", "file_id")
+    assert refusal_of(sent, messages=messages) == ("parameter_not_allowed", "file_id")
     assert sent(["file_id"], messages=messages).body["input"][0]["content"][0]["file_id"] == "file-1"
 
 
 @pytest.mark.parametrize("source", PUBLIC)
 def test_lines_as_public_projects_write_them_run_as_they_are(source):
-    """The stand-in checks the request as strictly as the real API; nothing that the model reads is lost on the way.
+    """The stand-in is as strict as the real API, and nothing that the model reads is lost.
 
-    The sources of the shapes are the keys of `PUBLIC`: OpenAI's cookbook, vLLM, SGLang, AIBrix, Azure's guide, Curator,
-    distilabel, LiteLLM, LangBatch and Together's cookbook.
+    The keys of `PUBLIC` name the sources of the shapes: OpenAI's cookbook, vLLM, SGLang, AIBrix, Azure's guide,
+    Curator, distilabel, LiteLLM, LangBatch and Together's cookbook.
     """
     line = PUBLIC[source]
     request = read(line)
@@ -458,12 +461,12 @@ LEFT_OUT = {
     "frequency_penalty": [0.0],
     "presence_penalty": [0.0],
 }
-"""What the public lines bring that changes nothing."""
+"""Parameters of the public lines that have no effect."""
 
 
 @pytest.mark.parametrize("provider", ["yandex", "vllm", "openai"])
 def test_a_file_for_one_provider_runs_at_another(provider):
-    """What a provider is known to refuse is left out, as for documents; the operator may have it passed on again."""
+    """What a provider is known to refuse is left out, as for documents; the operator may have it sent."""
     more = {"reasoning_effort": "low", "service_tier": "flex", "metadata": {"a": "b"}, "prompt_cache_key": "k"}
     chat = {"model": "m", "messages": ASKED, "max_tokens": 20, **more}
     response = {"model": "m", "input": "Hello", "truncation": "disabled", "reasoning": {"effort": "low"}}
@@ -476,7 +479,7 @@ def test_a_file_for_one_provider_runs_at_another(provider):
 
 
 def test_a_schema_is_as_strict_as_the_line_says():
-    """Neither more nor less: some servers take `strict: false` for none at all, and OpenAI refuses open schemas."""
+    """No more, no less: some servers take `strict: false` for no schema, and OpenAI refuses open ones."""
     for strict in ({}, {"strict": None}, {"strict": False}, {"strict": True}):
         given = {"type": "json_schema", "json_schema": {"name": "n", "schema": SCHEMA, **strict}}
         sent_as = converted(response_format=given)["text"]["format"]
@@ -484,5 +487,5 @@ def test_a_schema_is_as_strict_as_the_line_says():
         assert ("strict" in sent_as) is (strict.get("strict") is not None)
 
 
-def test_a_line_without_a_url_is_what_its_body_is():
+def test_a_line_without_a_url_is_classified_by_its_body():
     assert sent(url=None).is_chat

@@ -1,4 +1,4 @@
-"""A long text is cut where a reader would pause, and not a character of it is lost, doubled or torn."""
+"""A long text is cut where a reader would pause, and no character is lost, doubled or torn."""
 
 # ruff: noqa: RUF001 - marks of other scripts are what is cut at
 
@@ -24,14 +24,14 @@ TEXTS = st.one_of(st.text(max_size=300), st.lists(PIECES, max_size=120).map("".j
 
 @st.composite
 def cuttings(draw: st.DrawFn) -> tuple[str, int, int]:
-    """A text, and how large parts and overlap may be."""
+    """A text, and the maximum size of its parts and their overlap."""
     most = draw(st.integers(1, 120))
     return draw(TEXTS), most, draw(st.integers(0, (most - 1) // 2))
 
 
 @given(cuttings())
 def test_every_character_is_in_exactly_one_part(cutting: tuple[str, int, int]) -> None:
-    """Besides the overlap, which repeats the end of what is before; no part is too long or empty."""
+    """An overlap only repeats the end of the part before; no part is too long or empty."""
     text, most, overlap = cutting
     spans = cut(text, most, overlap)
     assert "".join(text[span.own : span.last] for span in spans) == text
@@ -43,7 +43,7 @@ def test_every_character_is_in_exactly_one_part(cutting: tuple[str, int, int]) -
 
 @given(cuttings())
 def test_no_word_is_cut_that_fits_a_part(cutting: tuple[str, int, int]) -> None:
-    """Nor does an overlap begin within one. Behind marks of scripts without spaces a word ends too."""
+    """No overlap begins within one. In scripts without spaces, a word also ends after punctuation."""
     text, most, overlap = cutting
     for span in cut(text, most, overlap):
         for place in {span.first, span.last} - {0, len(text)}:
@@ -55,7 +55,7 @@ def test_no_word_is_cut_that_fits_a_part(cutting: tuple[str, int, int]) -> None:
 
 @given(cuttings())
 def test_a_line_end_is_never_split(cutting: tuple[str, int, int]) -> None:
-    """CR and LF stay together, if two characters fit a part at all."""
+    """CR and LF stay together, if a part has room for two characters."""
     text, most, overlap = cutting
     if most > 4:
         assert all(text[span.last - 1 : span.last + 1] != "\r\n" for span in cut(text, most, overlap))
@@ -80,14 +80,14 @@ def test_a_line_end_is_never_split(cutting: tuple[str, int, int]) -> None:
         ),
     ],
 )
-def test_it_is_cut_at_the_best_place(text: str, parts: list[str]) -> None:
-    """Headings before paragraphs before sentences before words, in the last half of a part."""
+def test_a_text_is_cut_at_the_best_place(text: str, parts: list[str]) -> None:
+    """Headings come before paragraphs, sentences and words, in the last half of a part."""
     most = max(len(parts[0]) + 2, len(parts[1]))
     assert [text[span.first : span.last] for span in cut(text, most, 0)] == parts
 
 
 def test_an_overlap_begins_with_a_sentence_or_at_least_a_word() -> None:
-    """As long as may be, and nothing where none begins so near."""
+    """It is as long as allowed, and empty if none begins close enough."""
     text = "One two three. Four five six. Seven eight nine. Ten eleven twelve."
     _, second, *_ = cut(text, 34, 16)
     assert text[second.first : second.own] == "Four five six. "
@@ -98,7 +98,7 @@ def test_an_overlap_begins_with_a_sentence_or_at_least_a_word() -> None:
 
 
 def test_a_letter_keeps_its_accents() -> None:
-    """Also in a word that is longer than a part."""
+    """It does even in a word that is longer than a part."""
     text = "e\u0301" * 100
     assert all(text[span.first] == "e" for span in cut(text, 7, 0))
 
@@ -114,7 +114,7 @@ def test_an_overlap_of_half_a_part_is_refused() -> None:
     ids=["prose", "one word", "line ends", "no spaces"],
 )
 def test_five_million_characters_take_a_few_seconds(text: str) -> None:
-    """Whatever they are."""
+    """The kind of characters does not matter."""
     begun = time.process_time()
     spans = cut(text, 72_000, 600)
     assert time.process_time() - begun < 10

@@ -1,4 +1,4 @@
-"""The plan of the command: rooms, each of which imports only what is below it."""
+"""The layers of the command: packages that import only what is below them."""
 
 import ast
 from pathlib import Path
@@ -24,7 +24,7 @@ ORDER = (
     "main",
     "entry",
 )
-"""From the bottom to the top."""
+"""From bottom to top."""
 MODULES = sorted(path for path in COMMAND.rglob("*.py") if path != COMMAND / "__init__.py")
 
 
@@ -47,18 +47,18 @@ def _imported(path: Path) -> set[str]:
 
 
 def test_every_package_of_the_command_has_its_place() -> None:
-    """What is added is added to the order too, and what is gone is gone there."""
+    """Each package is in the order, and the order has no others."""
     assert {_room_of(path) for path in MODULES} == set(ORDER)
 
 
 def test_nothing_is_imported_from_above() -> None:
-    """The operator's commands know no local cloud, and the stand-in knows neither."""
+    """The operator's commands do not import a local cloud, and the stand-in imports neither."""
     for path in MODULES:
         own = ORDER.index(_room_of(path))
         assert not {name for name in _imported(path) if ORDER.index(name) > own}, path
 
 
 def test_a_package_says_what_it_is_for() -> None:
-    """In its docstring."""
+    """Its docstring does."""
     for package in {path.parent for path in MODULES} - {COMMAND}:
         assert ast.get_docstring(parsed(package / "__init__.py")), package

@@ -1,4 +1,4 @@
-"""docs/configuration.md says what the settings, the template and the Terraform do."""
+"""docs/configuration.md describes the settings, the template and the Terraform as they are."""
 
 import json
 import re
@@ -44,7 +44,7 @@ def configuration() -> dict[str, list[str]]:
 
 
 def defaults(heading: str) -> dict[str, str]:
-    """The default of whatever a table of docs/configuration.md lists."""
+    """The defaults that a table of docs/configuration.md lists."""
     return {name: cells[1] for cells in rows("docs/configuration.md", heading) for name in names_in(cells[0])}
 
 
@@ -72,7 +72,7 @@ _Template.add_multi_constructor(
 
 
 def template() -> tuple[dict[str, Any], dict[str, str]]:
-    """The template's parameters, and which of them fills which variable."""
+    """The template's parameters, and which of them sets which variable."""
     read = yaml.load((ROOT / "template.yaml").read_text(encoding="utf-8"), Loader=_Template)  # noqa: S506 - a safe one
     variables = read["Globals"]["Function"]["Environment"]["Variables"]
     filled = {name: value[1] if isinstance(value, list) else value for name, value in variables.items()}
@@ -80,7 +80,7 @@ def template() -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def terraform() -> tuple[dict[str, str], dict[str, str]]:
-    """The Terraform's variables with their defaults, and which of them fills which variable of the functions."""
+    """The Terraform variables with their defaults, and which of them sets which variable of the functions."""
     text = (ROOT / "deploy/yandex/variables.tf").read_text(encoding="utf-8")
     found = dict(re.findall(r'^variable "(\w+)" \{\n(.*?)^\}', text, re.MULTILINE | re.DOTALL))
     functions = (ROOT / "deploy/yandex/functions.tf").read_text(encoding="utf-8")
@@ -92,12 +92,12 @@ def terraform() -> tuple[dict[str, str], dict[str, str]]:
 
 
 def settings(**more: str) -> Settings:
-    """The settings where nothing is set that has a default."""
+    """The settings if nothing is set that has a default."""
     return from_env(REQUIRED | more)
 
 
 def test_every_variable_that_is_read_is_documented():
-    """Neither more nor fewer than the settings read, what boto3 reads by itself, and the size of the memory."""
+    """Those of the settings, those that boto3 reads itself, and the memory size; no others."""
     assert set(configuration()) == settings_names() | set(BOTO3_READS) | {MEMORY}
 
 
@@ -107,7 +107,7 @@ def test_the_memory_is_read_under_its_documented_name():
 
 @pytest.mark.parametrize("attribute", WITH_DEFAULTS)
 def test_the_default_of_a_setting_is_documented(attribute):
-    """As the settings have it, for Yandex AI Studio apart where it has another; "none" where nothing is set."""
+    """It is that of the settings, with Yandex AI Studio's own beside it; "none" if nothing is set."""
     usual, yandex = getattr(settings(BACKBURNER_PROVIDER="openai"), attribute), getattr(settings(), attribute)
     default = configuration()[f"BACKBURNER_{attribute.upper()}"][0]
     expected = "none" if usual is None else str(usual)
@@ -127,8 +127,8 @@ def test_required_settings_are_documented(name):
     assert configuration()[name][0] == "required"
 
 
-def test_the_template_fills_what_is_documented():
-    """Each variable with the parameter that the page names, and every other parameter in the page's second table."""
+def test_the_template_sets_what_is_documented():
+    """Variables have the parameter that the page names; other parameters are in the page's second table."""
     parameters, filled = template()
     documented = {name: names_in(cells[1]) for name, cells in configuration().items()}
     assert documented == {name: [filled[name]] if name in filled else [] for name in documented}
@@ -136,8 +136,8 @@ def test_the_template_fills_what_is_documented():
     assert defaults("## Other parameters of the template") == others
 
 
-def test_the_terraform_fills_what_is_documented():
-    """Each variable with the one that the page names, and every other one in the page's last table."""
+def test_the_terraform_sets_what_is_documented():
+    """Variables have the Terraform variable that the page names; others are in the page's last table."""
     variables, filled = terraform()
     documented = {name: names_in(cells[2]) for name, cells in configuration().items()}
     assert documented == {name: [filled[name]] if name in filled else [] for name in documented}

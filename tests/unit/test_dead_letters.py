@@ -77,7 +77,7 @@ RAISED = {
     ],
 )
 def test_every_shape_is_understood(body, kind, keys):
-    """Who gave up, and the documents that it is about, their keys raw."""
+    """The sender that gave up is known, and the raw keys of its documents."""
     names = {
         "S3": "inbox/summary/report (final) ф.txt",
         "YANDEX": "inbox/summary/годовой отчёт + приложения.txt",
@@ -100,31 +100,31 @@ def test_every_shape_is_understood(body, kind, keys):
         (MESSAGE, None),
     ],
 )
-def test_it_gives_the_time_if_the_letter_does(body, at):
-    """In UTC; a time that cannot be read is none."""
+def test_a_dead_letters_time_is_read(body, at):
+    """The time is in UTC; one that cannot be read is none."""
     assert understand(body).at == at
 
 
-def test_the_functions_own_words_are_the_reason():
-    """What it raised, after why the cloud gave up."""
+def test_the_functions_exception_is_part_of_the_reason():
+    """It follows the cloud's reason for giving up."""
     letter = understand(destination("aws/s3-put.json", **RAISED))
     assert letter.why == "RetriesExhausted: SubmitError: 1 of 1 records failed: RetryLaterError"
 
 
-def test_a_key_that_comes_twice_is_named_once():
-    """One document, one replay."""
+def test_a_repeated_key_is_named_once():
+    """One document needs one replay."""
     event = json.loads(sample("aws/s3-put.json"))
     assert len(understand(json.dumps({"Records": event["Records"] * 3})).keys) == 1
 
 
 def test_the_checkers_envelope_fits_a_queue_whatever_it_holds():
-    """Escaping makes text longer; a queue takes 256 KB."""
+    """Escaping makes text longer, and a queue takes 256 KB."""
     for body in ('"' * 300_000, "\x00" * 300_000, "😀" * 300_000, "\udc00" * 300_000):
         assert len(dead_letter("why", "pending", body, NOON).encode()) < 256 * 1024
 
 
-def test_the_checker_puts_what_it_does_not_understand_into_an_dead_letter():
-    """At once, with the reason, the queue it was on, its body and the time."""
+def test_the_checker_makes_a_dead_letter_of_what_it_does_not_understand():
+    """It has the reason, the original queue, the body and the time, and is sent at once."""
     system = System()
     system.run(system.backlog.send("not ours", 0))
     system.run(system.tick())
@@ -163,7 +163,7 @@ RUBBISH = st.recursive(
 
 @given(RUBBISH.map(json.dumps) | st.text())
 def test_rubbish_never_raises(body):
-    """Whatever lies there, there is a letter that can be shown."""
+    """Whatever is in the queue, there is a dead letter that can be shown."""
     letter = understand(body)
     assert isinstance(letter, DeadLetter)
     assert letter.why

@@ -13,7 +13,7 @@ ENDED, REFUSED = Generation(id="r", status="completed"), FailedCall(status=500)
 
 
 def decided(act: Act, answer: Answer, call: Call, **more: Any) -> Decision:
-    """What is decided in the first of three attempts, if nothing else is reported."""
+    """The decision in the first of three attempts, if nothing else is reported."""
     verdict = Verdict(act=act, reason=Reason.EMPTY_OUTPUT, message="said", after_s=7.0)
     return decide(verdict, answer, call, Attempt(**{"number": 1, "most": 3} | more))
 
@@ -41,15 +41,15 @@ def decided(act: Act, answer: Answer, call: Call, **more: Any) -> Decision:
     ],
 )
 def test_every_act_has_its_consequence(act: Act, answer: Answer, call: Call, told: tuple[Do, int, Stop, bool]) -> None:
-    """What is done, what is counted, whom it stops."""
+    """It decides what is done, what is counted, and whom it stops."""
     decision = decided(act, answer, call)
     assert (decision.do, decision.orphans, decision.stop, decision.is_bad) == told
     assert (decision.message, decision.after_s) == ("said", 7.0)
 
 
 @pytest.mark.parametrize("act", [Act.RETRY, Act.LOST, Act.AMBIGUOUS])
-def test_out_of_attempts_it_fails_with_the_verdicts_reason(act: Act) -> None:
-    """What may still run is counted all the same."""
+def test_without_attempts_left_it_fails_with_the_verdicts_reason(act: Act) -> None:
+    """A generation that may still run is counted all the same."""
     call = Call.CREATE if act is Act.AMBIGUOUS else Call.RETRIEVE
     assert decided(act, REFUSED, call, number=2).do is Do.AGAIN
     last = decided(act, REFUSED, call, number=3)
@@ -57,7 +57,7 @@ def test_out_of_attempts_it_fails_with_the_verdicts_reason(act: Act) -> None:
 
 
 def test_a_cap_is_doubled_once_and_only_if_it_was_sent() -> None:
-    """Never the identical request."""
+    """An identical request is never sent again."""
     once = decided(Act.ENLARGE, ENDED, Call.RETRIEVE, cap=100)
     assert (once.do, once.cap) == (Do.AGAIN, 200)
     assert decided(Act.ENLARGE, ENDED, Call.RETRIEVE, cap=200, is_enlarged=True).do is Do.FAIL
@@ -67,7 +67,7 @@ def test_a_cap_is_doubled_once_and_only_if_it_was_sent() -> None:
 
 @pytest.mark.parametrize("is_enlarged", [False, True])
 def test_a_hard_cap_is_never_doubled(is_enlarged: bool) -> None:  # noqa: FBT001
-    """And the message says so, with its number."""
+    """The message says so, and gives the number."""
     decision = decided(Act.ENLARGE, ENDED, Call.RETRIEVE, cap=100, is_cap_hard=True, is_enlarged=is_enlarged)
     assert (decision.do, decision.cap) == (Do.FAIL, None)
     assert "100 tokens is never raised" in decision.message
@@ -78,14 +78,14 @@ def test_a_hard_cap_is_never_doubled(is_enlarged: bool) -> None:  # noqa: FBT001
     [(Act.FAIL, REFUSED, Call.CREATE), (Act.SPLIT, REFUSED, Call.CREATE), (Act.SPLIT, ENDED, Call.RETRIEVE)],
 )
 def test_a_doubled_cap_that_is_refused_leaves_a_truncated_answer(act: Act, answer: Answer, call: Call) -> None:
-    """The document is what it was when half the cap was accepted."""
+    """The document is as it was when half the cap was accepted."""
     decision = decided(act, answer, call, cap=200, is_enlarged=True)
     assert (decision.do, decision.reason) == (Do.FAIL, Reason.OUTPUT_TRUNCATED)
     assert "the doubled cap was refused: said" in decision.message
 
 
-def test_an_absence_is_believed_after_two_minutes_of_it() -> None:
-    """An answer in between begins again, an outage in between changes nothing."""
+def test_an_absence_is_believed_after_two_minutes() -> None:
+    """A normal answer in between starts the count again; an outage does not."""
     gone, outage, alive = FailedCall(status=404), FailedCall(status=503), Generation(id="r", status="queued")
     since = absent_since(gone, 30.0, None)
     assert since == 30.0
@@ -102,6 +102,6 @@ def test_an_absence_is_believed_after_two_minutes_of_it() -> None:
     [(Call.RETRIEVE, 401, True), (Call.RETRIEVE, 429, True), (Call.CREATE, 401, True), (Call.CREATE, 429, False)],
 )
 def test_a_retrieve_lifts_the_pauses_that_it_disproves(call: Call, status: int, lifted: bool) -> None:  # noqa: FBT001
-    """The key, and whatever stopped a retrieve; not that there is money for a create."""
+    """Any accepted call disproves a rejected key or retrieve, but not an exhausted quota on creates."""
     decision = decided(Act.PAUSE, FailedCall(status=status), call)
     assert decision.any_call_lifts is lifted

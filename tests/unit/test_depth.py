@@ -1,4 +1,4 @@
-"""What the quick run leaves out: always the same, and never all of a kind."""
+"""The quick run always leaves out the same tests, and never all of a kind."""
 
 import pytest
 
@@ -9,7 +9,7 @@ CASES = [(kind, number) for kind in "abc" for number in range(40)]
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run as the quick run does, whichever this one is."""
+    """Select as the quick run does, even in the deep run."""
     monkeypatch.delenv(VARIABLE, raising=False)
 
 
@@ -22,7 +22,7 @@ def test_a_selection_is_always_the_same_and_in_order() -> None:
 
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("one_in", [1, 2, 7, 10_000])
-def test_at_least_one_of_each_kind_is_left(one_in: int) -> None:
+def test_at_least_one_of_each_kind_is_kept(one_in: int) -> None:
     assert {kind for kind, _ in thinned(CASES, one_in, kind=lambda case: case[0])} == set("abc")
 
 

@@ -1,4 +1,4 @@
-"""The documentation says what the code does: all that a machine can compare."""
+"""The documentation matches the code, as far as a machine can compare them."""
 
 import json
 import re
@@ -16,9 +16,8 @@ from backburner.settings import names as settings_names
 from support.pages import ROOT, anchors, links, markdown_files, names_in, rows
 
 PACKAGE = ROOT / "layers/backburner/backburner"
-NOT_OURS = {"node_modules", "dist"}
 DRAWN = {"docs/images/demo.svg": "demo-picture"}
-"""Pictures by the target of the Makefile that draws them: until there is one, nothing to look at."""
+"""Pictures by the Makefile target that draws them: until that target exists, the picture may be missing."""
 KINDS: dict[State, type[JobRecord]] = {
     State.DONE: RunRecord,
     State.FAILED: ErrorRecord,
@@ -28,14 +27,14 @@ KINDS: dict[State, type[JobRecord]] = {
 
 
 def is_not_drawn_yet(file: Path) -> bool:
-    """Whether a picture waits for the target that will draw it."""
+    """Whether a target has yet to draw this picture."""
     target = DRAWN.get(str(file.relative_to(ROOT)))
     return target is not None and f"\n{target}:" not in (ROOT / "Makefile").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("path", markdown_files(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_link_leads_somewhere(path):
-    """A relative link names a file or folder that is there, and a heading that it has."""
+    """A relative link names an existing file or folder, and a heading that it contains."""
     for target in links(path):
         name, _, anchor = unquote(target).partition("#")
         file = (path.parent / name).resolve() if name else path
@@ -46,14 +45,14 @@ def test_every_link_leads_somewhere(path):
 
 
 def test_every_reason_is_explained():
-    """Each reason for which a job can fail, once, in the order of the contract: what happened, and what to do."""
+    """Each reason of failure once, in the contract's order: what happened, and what to do."""
     table = rows("docs/errors.md", "## Reasons")
     assert [name for cells in table for name in names_in(cells[0])] == list(Reason)
     assert all(len(cells) == 3 and all(cells) for cells in table)
 
 
 def test_the_glossary_has_one_word_for_each_concept():
-    """No word twice, each with one sentence."""
+    """No word occurs twice, and each has one sentence."""
     text = (ROOT / "docs/glossary.md").read_text(encoding="utf-8")
     entries = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
     entries = [entry for entry in entries if entry[0] != "word"]
@@ -64,15 +63,15 @@ def test_the_glossary_has_one_word_for_each_concept():
 
 
 def test_the_index_leads_to_every_page():
-    """Every page of docs/ is linked from docs/README.md; the decisions as a folder."""
+    """docs/README.md links to every page of docs/, and to the ADRs as a folder."""
     linked = {(ROOT / "docs" / target).resolve() for target in links(ROOT / "docs/README.md")}
     pages = {path for path in markdown_files() if path.parent == ROOT / "docs" and path.name != "README.md"}
     assert pages <= linked
     assert ROOT / "docs/adr" in linked
 
 
-def test_the_design_names_only_what_is_there():
-    """Files and folders, settings, reasons, metrics and fields of records."""
+def test_the_design_names_only_what_exists():
+    """This covers files and folders, settings, reasons, metrics and fields of records."""
     text = (ROOT / "docs/DESIGN.md").read_text(encoding="utf-8")
     named = {name for cell in re.findall(r"`([^`\n]+)`", text) for name in cell.split(", ")}
     paths = {
@@ -112,7 +111,7 @@ def test_everything_that_extra_may_not_set_is_documented():
 
 
 def test_the_table_of_profiles_is_that_of_the_code():
-    """What docs/providers.md says of each provider is what its profile says."""
+    """docs/providers.md describes each provider as its profile does."""
     table = {cells[0].strip("`"): cells[1:] for cells in rows("docs/providers.md", "## What each profile does")}
     for column, provider in enumerate(Provider):
         assert {row: cells[column] for row, cells in table.items()} == described(PROFILES[provider])
@@ -140,7 +139,7 @@ def described(profile: Profile) -> dict[str, str]:
 
 
 def test_the_examples_of_records_are_records():
-    """Each kind once, with exactly the fields that the code writes, and readable by it."""
+    """Each record type once, with exactly the fields that the code writes, and readable by it."""
     text = (ROOT / "docs/run-records.md").read_text(encoding="utf-8")
     examples = [json.loads(block) for block in re.findall(r"^```json\n(.*?)^```", text, re.MULTILINE | re.DOTALL)]
     assert [example["state"] for example in examples] == list(KINDS)
@@ -152,7 +151,7 @@ def test_the_examples_of_records_are_records():
 
 @pytest.mark.parametrize("kind", [*KINDS.values(), JobRecord], ids=lambda kind: kind.__name__)
 def test_every_field_of_a_record_is_documented(kind):
-    """In the first column of one of the tables in docs/run-records.md."""
+    """It is in the first column of a table in docs/run-records.md."""
     lines = (ROOT / "docs/run-records.md").read_text(encoding="utf-8").splitlines()
     documented = {name for line in lines if line.startswith("| `") for name in names_in(line.split(" | ")[0])}
     assert {field.encode_name for field in msgspec.structs.fields(kind)} <= documented
@@ -160,7 +159,7 @@ def test_every_field_of_a_record_is_documented(kind):
 
 @pytest.mark.parametrize("path", ["README.md", "docs/folder.md", "docs/tutorial-folder.md"])
 def test_commands_for_a_folder_work_from_a_checkout_and_keep_paid_results_apart(path):
-    """None asks an index that does not have the package, and none names the stand-in's results for a real provider."""
+    """None installs from an index that lacks the package; stand-in and provider results go to different folders."""
     lines = (ROOT / path).read_text(encoding="utf-8").splitlines()
     commands = [line.strip() for line in lines if re.match(r" *(\.venv/bin/|uvx )?backburner run \./", line)]
     assert not [one for one in commands if one.startswith("uvx")]

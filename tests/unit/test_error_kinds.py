@@ -1,6 +1,6 @@
-"""What each service says in each situation, as it was recorded, and what comes of it.
+"""Recorded errors of every service in every situation, and how each is handled.
 
-The table holds one answer for each way of saying it. A service that changes its words belongs here with the new ones.
+The table has one answer for each wording. If a service changes its words, add the new ones here.
 """
 
 from typing import Any
@@ -39,7 +39,7 @@ _OPENAI_LONG = "Your input exceeds the context window of this model. Please adju
 _QUOTA = "You exceeded your current quota, please check your plan and billing details."
 
 RECORDED: list[tuple[str, int, Any, ErrorKind, Act]] = [
-    # Too long: cut smaller, and once more.
+    # Too long: cut smaller and tried once more.
     ("openai", 400, _error(_OPENAI_LONG, type="invalid_request_error", param="input", code="context_length_exceeded"),
      ErrorKind.TOO_LONG, Act.SPLIT),
     ("openai", 400, _error("Invalid 'input': string too long. Expected a string with maximum length 10485760.",
@@ -71,7 +71,7 @@ RECORDED: list[tuple[str, int, Any, ErrorKind, Act]] = [
      "8192, got 9136", "httpStatus": "Bad Request", "details": []}}, ErrorKind.TOO_LONG, Act.SPLIT),
     ("yandex", 400, {"code": 3, "message": "text length is 349354, which is outside the range (0, 100000]",
      "details": []}, ErrorKind.TOO_LONG, Act.SPLIT),
-    # Money is out: everybody waits.
+    # Out of money: all jobs wait.
     ("openai", 429, _error(_QUOTA, type="insufficient_quota", param=None, code="insufficient_quota"),
      ErrorKind.QUOTA, Act.PAUSE),
     ("openai", 400, _error("Billing hard limit has been reached", type="invalid_request_error", param=None,
@@ -82,7 +82,7 @@ RECORDED: list[tuple[str, int, Any, ErrorKind, Act]] = [
      ErrorKind.QUOTA, Act.PAUSE),
     ("yandex", 403, {"error": {"httpCode": 403, "message": "Billing account is not active", "httpStatus": "Forbidden"}},
      ErrorKind.QUOTA, Act.PAUSE),
-    # Too much at a time: it waits.
+    # Rate limits: the job waits.
     ("openai", 429, _error("Rate limit reached for requests", type="requests", param=None, code="rate_limit_exceeded"),
      ErrorKind.RATE, Act.WAIT),
     ("azure", 429, _error("Requests to the Responses API have exceeded the token rate limit of your tier.", code="429"),
@@ -98,7 +98,7 @@ RECORDED: list[tuple[str, int, Any, ErrorKind, Act]] = [
      "allowed 100 requests", "details": []}, ErrorKind.RATE, Act.WAIT),
     ("yandex", 429, {"error": {"httpCode": 429, "message": "ai.textGenerationCompletionSessionsCount.count gauge quota "
      "limit exceed: allowed 1 requests"}}, ErrorKind.RATE, Act.WAIT),
-    # More pictures than the model takes in one request: as too long.
+    # More pictures than the model takes in one request: handled like too long.
     ("vllm", 400, _error("At most 4 image(s) may be provided in one prompt.", type="BadRequestError", param=None,
      code=400), ErrorKind.TOO_LONG, Act.SPLIT),
     # The model takes no pictures.
@@ -129,20 +129,20 @@ RECORDED: list[tuple[str, int, Any, ErrorKind, Act]] = [
      "Not Found"}}, ErrorKind.UNKNOWN_MODEL, Act.FAIL),
     ("litellm", 401, _error("key not allowed to access model. This key can only access models=['a']. Tried to access m",
      type="key_model_access_denied", param="model", code="401"), ErrorKind.MODEL_DENIED, Act.PAUSE_MODEL),
-    # A parameter that is not taken: the recipe is wrong.
+    # An unsupported parameter: the recipe is wrong.
     ("openai", 400, _error("Unsupported parameter: 'temperature' is not supported with this model.",
      type="invalid_request_error", param="temperature", code=None), ErrorKind.UNSUPPORTED_PARAMETER, Act.FAIL),
     ("azure", 400, _error("Unknown parameter: 'foo'.", type="invalid_request_error", param="foo",
      code="unknown_parameter"), ErrorKind.UNSUPPORTED_PARAMETER, Act.FAIL),
     ("litellm", 400, _error("litellm.UnsupportedParamsError: openai does not support parameters: ['top_k'], for "
      "model=m.", type="None", param=None, code="400"), ErrorKind.UNSUPPORTED_PARAMETER, Act.FAIL),
-    # No background mode, or none with this model: nothing is wrong with the documents.
+    # No background mode, or none with this model: the documents are fine.
     ("openai", 400, _error("Background mode is not supported with this model.", type="invalid_request_error",
      param="background", code="unsupported_parameter"), ErrorKind.NO_BACKGROUND, Act.PAUSE_MODEL),
     ("gateway", 400, _error("background mode is not supported", type="invalid_request_error", code=400),
      ErrorKind.NO_BACKGROUND, Act.PAUSE_MODEL),
     ("gateway", 501, {"detail": "Unsupported: background"}, ErrorKind.NO_BACKGROUND, Act.PAUSE_MODEL),
-    # No store: nothing could be collected.
+    # No storage: no result could be collected.
     ("vllm", 501, _error(_VLLM_STORE, type="invalid_request_error", param="store", code=501),
      ErrorKind.NO_STORE, Act.PAUSE),
     ("vllm", 400, _error(_VLLM_STORE, type="invalid_request_error", param=None, code=400),
@@ -168,18 +168,18 @@ RECORDED: list[tuple[str, int, Any, ErrorKind, Act]] = [
     ids=[f"{kind}-{service}-{number}" for number, (service, _, _, kind, _) in enumerate(RECORDED)],
 )
 def test_a_recorded_error_is_understood(service: str, status: int, body: Any, kind: ErrorKind, act: Act) -> None:
-    """Whoever says it, and however: what it is about, and what is done about it."""
+    """Its kind and its verdict are right, whichever service sends it in whatever words."""
     answer = failed_call_of(status, body)
     assert kind_of(answer) is kind, service
     assert judge(answer, Call.CREATE).act is act, service
 
 
 def test_a_model_that_takes_no_pictures_is_a_failure_of_its_own() -> None:
-    """At the create or as the end of a generation; with the provider's words and the remedy."""
-    said = _error("this model does not support image input", type="api_error")
-    created = judge(failed_call_of(400, said), Call.CREATE)
+    """It appears at the create or at the end of a generation, and has the provider's words and the remedy."""
+    error = _error("this model does not support image input", type="api_error")
+    created = judge(failed_call_of(400, error), Call.CREATE)
     ended = judge(
-        generation_of({"id": "r", "status": "failed", "error": {"code": "server_error", **said["error"]}}),
+        generation_of({"id": "r", "status": "failed", "error": {"code": "server_error", **error["error"]}}),
         Call.RETRIEVE,
     )
     for verdict in (created, ended):
@@ -189,7 +189,7 @@ def test_a_model_that_takes_no_pictures_is_a_failure_of_its_own() -> None:
 
 
 def test_every_kind_is_recorded() -> None:
-    """But for those that end a generation, which the tests of verdicts name."""
+    """Those that end a generation are left to the tests of verdicts."""
     assert {kind for _, _, _, kind, _ in RECORDED} == set(ErrorKind) - {ErrorKind.REJECTED}
 
 
@@ -206,8 +206,8 @@ def test_every_kind_is_recorded() -> None:
         {"error": {"code": "context_length_exceeded", "message": ""}},
     ],
 )
-def test_a_generation_may_find_out_later_that_its_input_is_too_long(body: dict[str, Any]) -> None:
-    """As `failed`, with a code or with words."""
+def test_a_context_overflow_may_appear_after_the_create(body: dict[str, Any]) -> None:
+    """The generation ends as `failed`, with a code or with words."""
     answer = generation_of({"id": "r", "status": "failed"} | body)
     assert judge(answer, Call.RETRIEVE).act is Act.SPLIT
 
@@ -217,13 +217,13 @@ ECHOED = [_VLLM_LONG, _VLLM_STORE, _QUOTA, "billing account, rate limit reached"
 
 @pytest.mark.parametrize("words", ECHOED)
 @pytest.mark.parametrize("status", [400, 404, 422])
-def test_a_document_that_is_repeated_stops_nobody(words: str, status: int) -> None:
-    """A document about quotas and stores, sent back in an error, pauses no provider."""
+def test_a_document_quoted_in_an_error_pauses_nothing(words: str, status: int) -> None:
+    """A document about quotas and stores, sent back in an error, does not pause the provider."""
     body = {"error": {"code": "invalid_value", "message": f"This input was refused: {'word ' * 100}{words}"}}
     assert judge(failed_call_of(status, body), Call.CREATE).act in (Act.FAIL, Act.SPLIT)
 
 
-def test_a_code_is_believed_before_words() -> None:
+def test_a_code_takes_precedence_over_words() -> None:
     """A prompt that was refused is refused, whatever it is about."""
     body = {"error": {"code": "invalid_prompt", "message": _VLLM_LONG}}
     verdict = judge(generation_of({"id": "r", "status": "failed"} | body), Call.RETRIEVE)
@@ -231,7 +231,7 @@ def test_a_code_is_believed_before_words() -> None:
 
 
 def test_a_pause_says_what_to_do() -> None:
-    """In the service's own words where they are about itself, with the remedy."""
+    """It has the service's own words, if they are about the service, and the remedy."""
     brief = judge(failed_call_of(501, _error(_VLLM_STORE, param="store")), Call.CREATE).brief
     assert "`store=True` (default) is not supported" in brief
     assert "VLLM_ENABLE_RESPONSES_API_STORE=1" in brief

@@ -1,4 +1,4 @@
-"""The price of a generation that is still to be started, and the words for one that no day's budget covers."""
+"""The estimated price of a generation, and the message for one that no day's budget covers."""
 
 import pytest
 
@@ -10,12 +10,12 @@ PRICE = Price(input=1.0, output=10.0)
 
 
 def limits(daily_tokens: int | None = None, daily_cost: float | None = None) -> Limits:
-    """What the operator allows a day."""
+    """Limits with these daily budgets."""
     return Limits(max_in_flight=1, submits_per_minute=1, daily_tokens=daily_tokens, daily_cost=daily_cost)
 
 
 def test_tokens_and_money_are_reserved_together() -> None:
-    """Input and output at their own prices; without a price only tokens."""
+    """Input and output have their own prices; without a price, only tokens are reserved."""
     reservation = estimated(PRICE, 1_000_000, 500_000).reservation("m")
     assert (reservation.model, reservation.slots, reservation.tokens, reservation.cost) == ("m", 1, 1_500_000, 6.0)
     assert estimated(None, 3, 4).reservation("m").cost == 0.0
@@ -31,5 +31,5 @@ def test_tokens_and_money_are_reserved_together() -> None:
     ],
 )
 def test_a_document_above_any_days_budget_is_refused_with_the_figures(allowed: Limits, said: str) -> None:
-    """What just fits is not refused; without a budget nothing is."""
+    """One that just fits is accepted; without a budget, every one is."""
     assert estimated(PRICE, 1_000_000, 500_000).over_budget(allowed) == said

@@ -1,4 +1,4 @@
-"""Both clouds' events come out as raw keys; what is no upload is set aside; what is unknown is refused by name."""
+"""Both clouds' events are read as raw keys; events that are no upload are ignored; unknown ones are refused by name."""
 
 import json
 from pathlib import Path
@@ -77,16 +77,16 @@ def test_every_sample_is_expected_here() -> None:
 
 
 @pytest.mark.parametrize("name", UPLOADS)
-def test_a_recorded_upload_event(name: str) -> None:
-    """Says exactly what happened, and starts no tick."""
+def test_a_recorded_upload_event_is_an_upload(name: str) -> None:
+    """It says exactly what happened, and starts no tick."""
     assert uploads_in(_sample(name)) == UPLOADS[name]
     with pytest.raises(UnknownEventError):
         tick_source(_sample(name))
 
 
 @pytest.mark.parametrize("name", sorted(TICKS))
-def test_a_recorded_event_that_starts_a_tick(name: str) -> None:
-    """Is known by its source, and is no upload."""
+def test_a_recorded_event_that_starts_a_tick_is_a_tick(name: str) -> None:
+    """It says what started the tick, and is not an upload."""
     assert tick_source(_sample(name)) is TICKS[name]
     try:
         records = uploads_in(_sample(name))
@@ -107,30 +107,30 @@ def _of_message_queue(*bodies: object) -> dict[str, Any]:
 @pytest.mark.parametrize("of", [_of_sqs, _of_message_queue])
 @pytest.mark.parametrize("bodies", [[], ['{"job": "…"}'], [TICK, '{"job": "…"}'], [TICK, None], [f"{TICK} "]])
 def test_a_message_that_is_no_tick_is_refused(of: Any, bodies: list[object]) -> None:
-    """A trigger on the pending queue by mistake: a tick that succeeded would delete what drives a job."""
+    """With a trigger on the pending queue by mistake, a tick that succeeded would delete what drives a job."""
     assert tick_source(of(TICK, TICK)) is TickSource.MESSAGE
     with pytest.raises(UnknownEventError):
         tick_source(of(*bodies))
 
 
 @pytest.mark.parametrize("key", AWKWARD)
-def test_an_awkward_key_comes_out_raw(key: str) -> None:
-    """S3's notifications are decoded once, however they were encoded; the other two not at all."""
+def test_an_awkward_key_is_read_raw(key: str) -> None:
+    """S3's notifications are decoded once, however they were encoded; the other two are not decoded."""
     assert uploads_in(_s3(quote_plus(key))) == uploads_in(_s3(quote(key, safe="/"))) == [Upload("b", key)]
     assert uploads_in(_event_bridge(key)) == [Upload("b", key)]
     assert uploads_in(_yandex(key)) == [Upload("b", key)]
 
 
 def test_a_replaced_object_is_an_upload() -> None:
-    """By every way in which an object can come to be."""
+    """This holds for every way of creating an object."""
     assert uploads_in(_yandex("inbox/a", kind="ObjectUpdate")) == [Upload("b", "inbox/a")]
     for name in ("Put", "Post", "Copy", "CompleteMultipartUpload"):
         assert uploads_in(_s3("inbox/a", name=f"ObjectCreated:{name}")) == [Upload("b", "inbox/a")]
 
 
 @pytest.mark.parametrize("key", ["results/a.md", "recipes/a.md", "a", "inbox", "Inbox/a", "inbox/", "inbox/folder/"])
-def test_what_is_no_document_is_ignored(key: str) -> None:
-    """Outside of the inbox, or a folder's marker."""
+def test_an_object_that_is_no_document_is_ignored(key: str) -> None:
+    """It is outside the inbox, or a folder marker."""
     for event in (_s3(key), _event_bridge(key), _yandex(key)):
         (record,) = uploads_in(event)
         assert isinstance(record, Ignored)
@@ -145,15 +145,15 @@ def test_what_is_no_document_is_ignored(key: str) -> None:
         _yandex("inbox/a", kind="ObjectDelete"),
     ],
 )
-def test_what_is_no_upload_is_ignored(event: dict[str, Any]) -> None:
-    """Deletes and the like ask for nothing."""
+def test_an_event_that_is_no_upload_is_ignored(event: dict[str, Any]) -> None:
+    """Deletes and the like need no action."""
     (record,) = uploads_in(event)
     assert isinstance(record, Ignored)
 
 
 @pytest.mark.parametrize("key", [None, "", 7, {}, "inbox/%FF.txt"])
-def test_a_broken_record_spoils_no_good_one(key: Any) -> None:
-    """Each record stands for itself, in order."""
+def test_a_broken_record_does_not_affect_the_others(key: Any) -> None:
+    """Records are read independently, in order."""
     first, broken, last = uploads_in(_s3("inbox/a", key, "inbox/b"))
     assert (first, last) == (Upload("b", "inbox/a"), Upload("b", "inbox/b"))
     assert isinstance(broken, Broken)
@@ -165,7 +165,7 @@ def test_a_broken_record_spoils_no_good_one(key: Any) -> None:
 
 @pytest.mark.parametrize("record", [None, 7, {}, {"eventSource": "aws:s3"}, {"eventName": "ObjectCreated:Put"}, []])
 def test_a_record_without_its_fields_is_broken(record: Any) -> None:
-    """It says what it lacks."""
+    """The message says which field is missing."""
     for event in ({"Records": [record]}, {"messages": [record]}):
         (found,) = uploads_in(event)
         assert isinstance(found, Broken)
@@ -174,8 +174,8 @@ def test_a_record_without_its_fields_is_broken(record: Any) -> None:
 
 @pytest.mark.parametrize("event", [None, 7, "text", [], {}, {"Records": {}}, {"messages": "x"}, {"source": "aws.ec2"}])
 @pytest.mark.parametrize("read", [uploads_in, tick_source])
-def test_an_unknown_shape_is_refused_by_naming_the_known(event: Any, read: Any) -> None:
-    """Whoever wired the wrong trigger reads what would be understood."""
+def test_an_unknown_shape_is_refused_with_the_known_ones(event: Any, read: Any) -> None:
+    """After wiring the wrong trigger, an operator sees which events are understood."""
     with pytest.raises(UnknownEventError) as refused:
         read(event)
     for shape in ("S3 notification", "EventBridge", "Yandex Object Storage", "TimerMessage", "SQS", "QueueMessage"):
@@ -184,6 +184,6 @@ def test_an_unknown_shape_is_refused_by_naming_the_known(event: Any, read: Any) 
 
 @pytest.mark.parametrize("source", ["aws:sqs", "aws:kinesis", "aws:dynamodb"])
 def test_records_of_another_service_are_an_unknown_shape(source: str) -> None:
-    """A wrong trigger is refused; it does not look like uploads that are broken."""
+    """A wrong trigger is refused, and not taken for broken uploads."""
     with pytest.raises(UnknownEventError):
         uploads_in({"Records": [{"eventSource": source, "body": "{}"}]})

@@ -1,4 +1,4 @@
-"""What tests build on the fakes holds: time, effects, and processes that can be killed at each of them."""
+"""The fakes keep what tests rely on: virtual time, effects, and processes that can be killed at each of them."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ from backburner.provider.answers import FailedCall, Generation
 from support.fakes import DEAD, FakeBucket, FakeClock, FakeGenerator, FakeQueue, Killed, Plan, World
 
 
-def test_a_whole_day_passes_without_any_real_time() -> None:
+def test_a_whole_day_takes_no_real_time() -> None:
     """Sleeping, limits and waiting for messages all take virtual time."""
     world = World()
     clock, queue = FakeClock(world), FakeQueue(world)
@@ -23,15 +23,15 @@ def test_a_whole_day_passes_without_any_real_time() -> None:
     assert world.seconds == pytest.approx(86_407)
 
 
-def test_a_run_in_which_nothing_can_happen_fails() -> None:
-    """A test that would hang says so."""
+def test_a_story_in_which_nothing_can_happen_fails() -> None:
+    """A test that would hang reports it."""
     with pytest.raises(AssertionError, match="nothing will ever happen"):
         World().run(asyncio.Event().wait())
 
 
 @pytest.mark.parametrize(("moment", "stands"), [("before", []), ("after", ["a"])])
 def test_a_killed_process_does_nothing_more(moment: str, stands: list[str]) -> None:
-    """The effect at which it died happened or not, as the test says; no other task of it continues."""
+    """The effect at which it dies happens or not, as the test says; none of its tasks continues."""
     world = World()
     bucket = FakeBucket(world)
     world.kill_at(0, moment)
@@ -52,13 +52,13 @@ def test_a_killed_process_does_nothing_more(moment: str, stands: list[str]) -> N
     assert bucket.keys() == stands
 
 
-def test_killed_is_caught_by_no_except_exception() -> None:
-    """Else a dying process would clean up."""
+def test_killed_is_not_caught_by_except_exception() -> None:
+    """Otherwise a dying process would clean up."""
     assert not issubclass(Killed, Exception)
 
 
 def test_a_generator_follows_its_plans() -> None:
-    """One plan for each create; what starts can be cancelled; what ended reads as planned."""
+    """Each create has one plan; what starts can be cancelled, and what ended is read as planned."""
     world = World()
     generator = FakeGenerator(world)
     generator.plan(Plan(create=FailedCall(status=500), starts=True))

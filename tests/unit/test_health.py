@@ -1,4 +1,4 @@
-"""What somebody must look at is raised in time; and what is oldest is collected first."""
+"""Alarms are raised in time, and the oldest generations are collected first."""
 
 import pytest
 
@@ -21,13 +21,13 @@ KEPT_S = PROFILES[Provider.YANDEX].results_kept_s
         ({"budget_used": 0.8}, ["budget"]),
     ],
 )
-def test_alarms_are_named_like_the_runbooks_paragraphs(change, raised):
-    """Each for its own cause."""
+def test_alarms_have_the_names_of_the_runbooks_sections(change, raised):
+    """Each cause has its own."""
     assert alarms(Health(**QUIET | change), deadline_s=DAY_S, results_kept_s=KEPT_S) == raised
 
 
 def test_half_the_time_is_left_when_results_are_about_to_end():
-    """Three days is the shorter of the two times that the vendor publishes; elsewhere none is known."""
+    """Three days is the shorter of the vendor's two published times; other providers publish none."""
     assert KEPT_S == 3 * DAY_S
     assert alarms(Health(**QUIET | {"oldest_s": 2.9 * DAY_S}), deadline_s=7 * DAY_S, results_kept_s=None) == []
     late = Health(**QUIET | {"oldest_s": KEPT_S / 2 + 1})
@@ -35,7 +35,7 @@ def test_half_the_time_is_left_when_results_are_about_to_end():
 
 
 def test_a_tick_looks_at_the_oldest_first():
-    """Whatever order the queue has them in: what was begun first is what the provider forgets first."""
+    """The queue's order does not matter: the provider forgets the oldest first."""
     system = System()
     for number in range(6):
         system.upload(f"inbox/{number}.txt", f"text {number}")

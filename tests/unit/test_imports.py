@@ -1,4 +1,4 @@
-"""One direction: app → adapters → core, as the imports themselves say; and nothing happens on import but imports."""
+"""Imports go one way, app → adapters → core, and importing a module does nothing but import."""
 
 import ast
 import json
@@ -28,9 +28,9 @@ SDKS = {
 READERS = {
     "chardet", "email", "lxml", "olefile", "PIL", "pi_heif", "pypdf", "pypdfium2_raw", "selectolax", "xlrd", "zipfile",
 }  # fmt: skip
-"""What meets files of strangers: in a child only."""
+"""Libraries that read other people's files: only a child imports them."""
 EXCHANGED = "backburner.extraction.child"
-"""All that a parent knows of the child."""
+"""The only module of the child that a parent imports."""
 LATE = {
     "boto3",
     "boto3.session",
@@ -41,9 +41,9 @@ LATE = {
     "aws_lambda_powertools.utilities.parameters",
     "backburner.adapters.sdk_transport",
 }
-"""Imported where they are first needed: an idle tick never pays for them."""
+"""Imported where they are first needed, so that an idle tick never pays for them."""
 WITH_THE_SDK = PACKAGE / "adapters" / "sdk_transport.py"
-"""A part of the SDK's client: it is imported late itself."""
+"""A part of the SDK's client, which is itself imported late."""
 HARMLESS = (
     ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign, ast.If,
 )  # fmt: skip
@@ -79,7 +79,7 @@ for name in sys.argv[1:]:
 
 @cache
 def _imported(path: Path, *, top: bool = False) -> tuple[str, ...]:
-    """Every module that a file imports; with `top` only what is imported along with it."""
+    """Every module that a file imports; with `top`, only those imported when the file is."""
     return tuple(_imports_in(path, top=top))
 
 
@@ -110,8 +110,8 @@ def _package(module: str) -> str:
     return module.rpartition(".")[0]
 
 
-def test_there_is_something_to_read() -> None:
-    """A moved folder would pass everything."""
+def test_there_are_files_to_check() -> None:
+    """If a folder were moved, every test here would pass."""
     assert len(CORE) > 15
     assert len(ADAPTERS) > 4
     assert len(CHILD) > 4
@@ -119,7 +119,7 @@ def test_there_is_something_to_read() -> None:
 
 
 def test_the_core_imports_no_sdk_and_no_adapter() -> None:
-    """Nowhere in it, not even late or for types."""
+    """It does so nowhere, not even late or for types."""
     for path in CORE:
         imported = set(_imported(path))
         assert not {name.partition(".")[0] for name in imported} & SDKS, path
@@ -127,14 +127,14 @@ def test_the_core_imports_no_sdk_and_no_adapter() -> None:
 
 
 def test_an_adapter_imports_no_function_and_no_command() -> None:
-    """It is between them."""
+    """It is below them."""
     above = {"functions", "app", "backburner_cli", "tests"}
     for path in ADAPTERS:
         assert not {name.partition(".")[0] for name in _imported(path)} & above, path
 
 
-def test_only_the_child_reads_files_of_strangers() -> None:
-    """Nobody else imports what reads them, late or early, nor the child's own modules."""
+def test_only_the_child_imports_document_readers() -> None:
+    """No other module imports them or the child's own modules, early or late."""
     for path in (*CORE, *ADAPTERS, *FUNCTIONS):
         imported = set(_imported(path)) - {"email.utils", "email.utils.parsedate_to_datetime"}
         assert not {name.partition(".")[0] for name in imported} & READERS, path
@@ -144,7 +144,7 @@ def test_only_the_child_reads_files_of_strangers() -> None:
 
 
 def test_the_child_knows_nothing_of_clouds_and_jobs() -> None:
-    """It imports the readers, the errors, the documents, and no SDK."""
+    """It imports the readers, the errors and the documents, but no SDK."""
     documents = ("backburner.documents.pictures", "backburner.documents.plain_text")
     allowed = ("backburner.errors", *documents, "backburner.extraction")
     for path in CHILD:
@@ -156,7 +156,7 @@ def test_the_child_knows_nothing_of_clouds_and_jobs() -> None:
 
 @pytest.mark.parametrize("path", FUNCTIONS, ids=lambda path: path.parent.name)
 def test_a_function_composes_adapters_and_core(path: Path) -> None:
-    """It speaks with no SDK itself but the one that logs, and is at most 60 lines."""
+    """It has at most 60 lines, and uses no SDK directly except for logging."""
     tops = {name.partition(".")[0] for name in _imported(path)}
     assert not tops & (SDKS - {"aws_lambda_powertools"})
     assert "backburner_cli" not in tops
@@ -165,7 +165,7 @@ def test_a_function_composes_adapters_and_core(path: Path) -> None:
 
 
 def test_slow_modules_are_imported_late() -> None:
-    """The SDK of the provider takes over a second."""
+    """The provider's SDK takes over a second."""
     for path in (*CORE, *ADAPTERS, *FUNCTIONS):
         late = LATE - ({"httpx2"} if path == WITH_THE_SDK else set())
         assert not set(_imported(path, top=True)) & late, path
@@ -175,7 +175,7 @@ MODULES = [path for path in (*CORE, *ADAPTERS, *CHILD, *FUNCTIONS) if path.name 
 
 
 def test_a_module_only_defines() -> None:
-    """At its top are imports, definitions and constants; the only bare expressions are docstrings."""
+    """Its top level has imports, definitions and constants; the only bare expressions are docstrings."""
     for path, node in [(one, node) for one in MODULES for node in parsed(one).body]:
         docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
         imports = (
@@ -189,7 +189,7 @@ def test_a_module_only_defines() -> None:
 
 
 def test_importing_a_module_starts_nothing() -> None:
-    """No thread, connection, loop, client or child; and the core alone brings no SDK along."""
+    """No thread, connection, loop, client or child starts, and the core alone loads no SDK."""
     modules = thinned(map(_name, [*CORE, *ADAPTERS]), one_in=15, kind=_package)
     late = {"boto3", "botocore.session", "openai", "httpx2", "jsonschema_rs"}
     for module, seen in zip(modules, _imports_of(modules), strict=True):
@@ -202,7 +202,7 @@ def test_importing_a_module_starts_nothing() -> None:
 
 
 def _imports_of(modules: list[str]) -> list[dict[str, Any]]:
-    """What each of them imports in a process of its own, in which nothing of ours was imported before."""
+    """What each module imports in a fresh process."""
     done = subprocess.run([sys.executable, "-c", PROBE, *modules], capture_output=True, text=True, check=False)
     assert not done.returncode, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]

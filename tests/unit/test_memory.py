@@ -1,4 +1,4 @@
-"""What a process may have in hand: who wants more than there is waits, and nobody waits for himself."""
+"""The memory that a process may use: a task that wants more than is free waits, and no task waits for itself."""
 
 import asyncio
 
@@ -34,7 +34,7 @@ def test_a_request_beyond_the_free_memory_waits_in_turn():
 
 @pytest.mark.parametrize("is_granted", [False, True])
 def test_a_task_that_stops_waiting_takes_nothing(is_granted):
-    """Even if it was granted at the same moment."""
+    """This holds even if it was granted the memory at the same moment."""
 
     async def story():
         purse = ByteBudget(10)
@@ -53,7 +53,7 @@ def test_a_task_that_stops_waiting_takes_nothing(is_granted):
 
 
 def test_the_large_turn_is_exclusive_and_can_be_entered_again():
-    """A large document's child runs in the turn that the document holds already."""
+    """A large document's child runs in the turn that the document already has."""
     inside = most = 0
 
     async def story():
@@ -78,7 +78,7 @@ def test_the_large_turn_is_exclusive_and_can_be_entered_again():
 
 
 def test_a_holder_never_waits_for_more_of_the_same():
-    """An answer in hand, and then the document that it was about."""
+    """It may hold an answer, and then need the document that the answer is about."""
 
     async def story():
         memory = MemoryBudget()
@@ -93,7 +93,7 @@ def test_a_holder_never_waits_for_more_of_the_same():
 
 @pytest.mark.parametrize(("large_mb", "max_mb"), [(200, 25), (256, 32), (5000, 32)])
 def test_what_cannot_fit_is_refused_with_the_remedy(large_mb, max_mb):
-    """By the memory of the function, at most 32 MB."""
+    """The function's memory decides, up to 32 MB."""
     memory = MemoryBudget(large_bytes=large_mb * MEBIBYTE)
     memory.must_fit(max_mb * MEBIBYTE)
     with pytest.raises(JobError, match="raise the functions' memory" if max_mb < 32 else "split it up$") as refused:
@@ -106,7 +106,7 @@ def test_what_cannot_fit_is_refused_with_the_remedy(large_mb, max_mb):
     [(SMALL_BYTES, 1, True), (SMALL_BYTES + 1, 2, True), (3 * MEBIBYTE, 2, True), (33 * MEBIBYTE, 1, False)],
 )
 def test_a_small_document_costs_one_call(size, gets, has_body):
-    """A larger one first tells its size; one that is too large is never read."""
+    """A larger one is first asked for its size; one that is too large is never read."""
     world = World()
     bucket, memory = FakeBucket(world), MemoryBudget()
     bucket.upload("inbox/a.txt", b"a" * size)

@@ -1,4 +1,4 @@
-"""Answers put together."""
+"""Answers of parts are joined."""
 
 import json
 
@@ -12,7 +12,7 @@ texts = st.lists(st.text(min_size=1, max_size=20).map(lambda text: text.replace(
 
 @given(texts=texts, most=st.none() | st.integers(0, 200))
 def test_groups_hold_every_answer_in_order_and_are_fewer_than_the_answers(texts, most):
-    """So that joining in levels comes to an end."""
+    """Joining in levels therefore comes to an end."""
     found = groups(texts, most)
     assert "\n\n".join(found) == "\n\n".join(texts)
     assert len(found) <= len(texts) // 2
@@ -24,7 +24,7 @@ def test_as_many_answers_as_fit_are_one_group():
     assert groups(["aa", "bb", "cc"], None) == ["aa\n\nbb\n\ncc"]
 
 
-def test_json_answers_become_an_array_and_what_is_no_json_a_string_of_it():
+def test_json_answers_become_an_array_and_other_answers_strings_in_it():
     assert json.loads(join(['{"a": 1}', "[2]", "three"], "json")) == [{"a": 1}, [2], "three"]
 
 

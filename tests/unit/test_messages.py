@@ -1,4 +1,4 @@
-"""Queue messages go and come back whole, and what is not one of ours is refused."""
+"""Queue messages are read as they were written, and any other body is refused."""
 
 import json
 import re
@@ -27,32 +27,32 @@ _REFUSED_BY_SQS = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U001
 
 
 @given(MESSAGES)
-def test_a_message_comes_back_as_it_went(message: Message) -> None:
-    """Whatever the key holds."""
+def test_a_message_is_read_as_it_was_written(message: Message) -> None:
+    """This holds for any key."""
     assert decode(message.encode()) == message
 
 
 def test_a_message_has_the_contracts_fields() -> None:
-    """Those it does not need are left out."""
+    """Fields that it does not need are left out."""
     assert json.loads(Message(**BARE).encode()) == BARE
     whole = BARE | {"follows": "s", "response_id": "resp_1", "attempt": 2}
     assert json.loads(Message(**whole).encode()) == whole
 
 
-def test_a_later_versions_fields_are_passed_over() -> None:
-    """So that an old checker can still drive a new job."""
+def test_a_later_versions_fields_are_ignored() -> None:
+    """An old checker can therefore still drive a new job."""
     assert decode(json.dumps(BARE | {"part": 7, "of": {"a": []}})) == Message(**BARE)
 
 
 def test_the_largest_message_fits_a_queue_many_times() -> None:
-    """A key of 1,024 bytes that JSON has to escape, and a long id."""
+    """It has a key of 1,024 bytes that JSON has to escape, and a long id."""
     message = Message(job="0" * 32, run=10**6, key="\x01" * 1024, ticket=new_ticket(), response_id="r" * 200, attempt=9)
     assert len(message.encode().encode()) < 20_000
 
 
 @pytest.mark.parametrize("key", ["inbox/\uffff", "inbox/\ufffe", "inbox/\x00\x1f", "inbox/\x7f\x85🐘"])
 def test_a_queue_takes_every_message(key: str) -> None:
-    """SQS refuses a body with characters that XML 1.0 has not; an object's key may have all of them."""
+    """SQS refuses characters that XML 1.0 lacks, but an object's key may contain all of them."""
     assert not _REFUSED_BY_SQS.search(Message(**BARE | {"key": key}).encode())
 
 
@@ -61,14 +61,14 @@ def test_a_queue_takes_every_message(key: str) -> None:
     ["", "text", "null", "[]", "{}", "\ud800", "{", "7", *[json.dumps(BARE | {name: None}) for name in BARE]],
 )
 def test_what_is_not_ours_is_refused(body: str) -> None:
-    """And nothing else is raised."""
+    """Nothing else is raised."""
     with pytest.raises(MessageError):
         decode(body)
 
 
 @pytest.mark.parametrize("name", BARE)
 def test_a_message_that_lacks_a_field_is_refused(name: str) -> None:
-    """Each is needed."""
+    """Each field is required."""
     with pytest.raises(MessageError):
         decode(json.dumps({key: value for key, value in BARE.items() if key != name}))
 
@@ -80,7 +80,7 @@ VALUES = st.recursive(
 
 @given(st.text() | VALUES.map(json.dumps))
 def test_any_body_is_a_message_or_an_error_of_ours(body: str) -> None:
-    """A poisoned queue cannot stop a checker."""
+    """A poisoned message cannot stop a checker."""
     try:
         found: Any = decode(body)
     except MessageError:
@@ -89,5 +89,5 @@ def test_any_body_is_a_message_or_an_error_of_ours(body: str) -> None:
 
 
 def test_tickets_are_fresh() -> None:
-    """Nobody had one before."""
+    """None was ever used before."""
     assert len({new_ticket() for _ in range(1000)}) == 1000

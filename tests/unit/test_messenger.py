@@ -1,4 +1,4 @@
-"""The messages that drive runs: which queue, when they show, and the ticket that the record must name."""
+"""The messages that drive runs: their queue, when they become visible, and the ticket that the record must name."""
 
 import msgspec
 import pytest
@@ -24,7 +24,7 @@ def messenger(world: World) -> Messenger:
 
 
 def _sent(messenger: Messenger) -> list[tuple[str, float, str, str | None]]:
-    """For each message: queue, when it shows, its ticket, the generation that it brings."""
+    """For each message: its queue, when it becomes visible, its ticket, and the generation that it names."""
     found = []
     for name in ("pending", "backlog"):
         for stored in getattr(messenger, name).messages:
@@ -37,22 +37,22 @@ def _waiting(record: OpenRecord) -> OpenRecord:
     return msgspec.structs.replace(record, state=State.WAITING)
 
 
-def test_a_guard_shows_after_the_lease(world: World, messenger: Messenger) -> None:
-    """Under a ticket of its own, which follows the record's."""
+def test_a_guard_becomes_visible_after_the_lease(world: World, messenger: Messenger) -> None:
+    """It has a ticket of its own, which follows the record's."""
     ticket = world.run(messenger.guard(OPEN))
     assert _sent(messenger) == [("pending", LEASE_S, ticket, None)]
     assert decode(messenger.pending.messages[0].body).follows == OPEN.ticket != ticket
 
 
 def test_waiting_jobs_go_to_the_backlog_and_all_others_to_pending(world: World, messenger: Messenger) -> None:
-    """Only a message for a generation brings an id; no delay is longer than a queue takes."""
+    """Only a message for a generation has an id; no delay exceeds a queue's limit."""
     checked = world.run(messenger.to_check(OPEN, 3.4, "r1"))
     started = world.run(messenger.to_start(OPEN, 5000.0))
     assert _sent(messenger) == [("pending", 3, checked, "r1"), ("backlog", 900, started, None)]
 
 
 def test_a_message_is_replaced_on_the_queue_of_its_state(world: World, messenger: Messenger) -> None:
-    """With the id of the generation under way, if there is one."""
+    """It has the id of the generation under way, if there is one."""
     waiting = world.run(messenger.renew(_waiting(OPEN)))
     running = world.run(messenger.renew(OPEN, 7.0))
     assert _sent(messenger) == [("pending", 7, running, OPEN.response_id), ("backlog", 0, waiting, None)]

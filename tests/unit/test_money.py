@@ -1,4 +1,4 @@
-"""The bill of 1,000 documents: each counted call is in it once, at the price of its kind."""
+"""The bill for 1,000 documents has each counted call once, at the price of its type."""
 
 import sys
 from pathlib import Path
@@ -35,7 +35,7 @@ BENCH = {
 
 
 def test_our_usage_is_what_was_counted() -> None:
-    """A document is submitted once, collected by its last look, and looked at before; deletes are free."""
+    """A document is submitted once, looked at, and collected by its last look; deletes are free."""
     used = ours(BENCH, looks=5.0, ticks=60, tick_s=600.0)
     assert used.store_writes == pytest.approx(1000 * (2 + 2.5) + 60)
     assert used.store_reads == pytest.approx(1000 * (4 + 4 * 1 + 1))
@@ -45,8 +45,8 @@ def test_our_usage_is_what_was_counted() -> None:
     assert used.gb_s == pytest.approx(busy_s + 1000 * (CREATE_S + 6 * STORE_S) + 600)
 
 
-def test_a_bill_is_the_sum_of_its_kinds() -> None:
-    """At list prices."""
+def test_a_bill_is_the_sum_of_its_items() -> None:
+    """Each item has its list price."""
     assert Usage(store_writes=1000).cost(AWS) == pytest.approx(0.005)
     assert Usage(store_reads=10_000).cost(AWS) == pytest.approx(0.004)
     assert Usage(queue_requests=1e6, function_calls=1e6, schedules=1e6).cost(AWS) == pytest.approx(1.6)
@@ -55,13 +55,13 @@ def test_a_bill_is_the_sum_of_its_kinds() -> None:
 
 
 def test_a_wait_loop_pays_three_transitions_for_each_look() -> None:
-    """Wait, look, choose."""
+    """They are wait, look, choose."""
     assert [looks_each_minute(took_s) for took_s in (10, 60, 61)] == [1, 1, 2]
     assert step_functions(3).transitions == 1000 * 11
 
 
-def test_a_month_needs_what_its_rate_times_the_measured_time_is() -> None:
-    """Little's law, and the share of a core that each document takes of a checker."""
+def test_a_months_capacity_is_its_rate_times_the_measured_time() -> None:
+    """This is Little's law, with the share of a core that each document takes of a checker."""
     used = ours(BENCH, looks=5.0, ticks=60, tick_s=600.0)
     needs = month(2_592_000, BENCH, used, looks=5.0, took_s=150.0)
     assert (needs.per_second, needs.in_flight, needs.looks_per_second) == (1.0, 150.0, 5.0)
@@ -78,7 +78,7 @@ def test_each_function_is_charged_with_its_own_memory() -> None:
 
 
 def test_further_ticks_are_charged_as_idle_ticks_without_a_schedule_but_with_their_queue() -> None:
-    """One call a minute sends for all of them; each message is deleted, and the queue is asked all the time."""
+    """One call a minute sends for all of them; each message is deleted, and the queue is polled all the time."""
     idle, one, three = idle_month(), further_ticks_month(2), further_ticks_month(4)
     minutes = idle.schedules
     assert (one.store_writes, one.function_calls, one.schedules) == (idle.store_writes, minutes, 0)
@@ -87,8 +87,8 @@ def test_further_ticks_are_charged_as_idle_ticks_without_a_schedule_but_with_the
     assert three.queue_requests == pytest.approx(minutes * (6 + 1 + 3 + 15))
 
 
-def test_the_memory_that_is_charged_is_that_of_the_template_and_the_terraform() -> None:
-    """By default."""
+def test_the_memory_charged_is_the_default_of_template_and_terraform() -> None:
+    """Both have the same default."""
     template, terraform = (ROOT / "template.yaml").read_text(), (ROOT / "deploy/yandex/variables.tf").read_text()
     for name, memory_mb in (("Submit", SUBMIT_MB), ("Checker", CHECKER_MB)):
         assert f"  {name}Memory:\n    Type: Number\n    Default: {memory_mb}\n" in template

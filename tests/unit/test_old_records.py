@@ -1,8 +1,8 @@
-"""Records and messages that an older version wrote are read, and written again with every field as it was.
+"""Records and messages that an older version wrote are read, and written again with every field unchanged.
 
-The samples in `old_records/` were recorded from whole lives of jobs, as commit 333174c wrote them: each kind with as
-many different fields, states and shapes as it had. A field may be added to a record; none may change its name or
-its value.
+The samples in `old_records/` were recorded from the complete lives of jobs as commit 333174c wrote them, with as many
+different fields, states and shapes of each type as there were; those of a reservation have the names that commit
+c556d6b gave them. A field may be added to a record; none may change its name or its value.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from backburner.capacity.limits import Counters, NotedReservation
+from backburner.capacity.limits import Counters, NotedReservation, Reservation
 from backburner.ledger import messages
 from backburner.ledger.journal import Line
 from backburner.ledger.keys import open_run, output_location, superseded_key
@@ -39,7 +39,7 @@ RECORDS: dict[str, type[JobRecord]] = {
 
 
 def samples(kind: str) -> list[Any]:
-    """The samples of a kind, each with its origin."""
+    """The samples of one type, each with its origin."""
     found = json.loads((SAMPLES / f"{kind}.json").read_text(encoding="utf-8"))
     return [pytest.param(each["at"], each["body"], id=f"{kind}-{number}") for number, each in enumerate(found, 1)]
 
@@ -53,7 +53,7 @@ def _as(kind: type[Any]) -> Callable[[bytes], bytes]:
 
 
 def _counters(body: bytes) -> bytes:
-    """With what the reservations leave out because it is the default: every version reads it so."""
+    """The counters, with the defaults that reservations leave out: every version reads them so."""
     counters = json.loads(_as(Counters)(body))
     left_out = {
         field.encode_name: field.default for field in msgspec.structs.fields(NotedReservation) if not field.required
@@ -66,6 +66,7 @@ def _counters(body: bytes) -> bytes:
 REWRITE: dict[str, Callable[[bytes], bytes]] = {
     **{kind: _record(record) for kind, record in RECORDS.items()},
     "governor": _counters,
+    "reservation": _as(Reservation),
     "segment": _as(Segment),
     "message": lambda body: messages.decode(body.decode()).encode().encode(),
 }
@@ -78,7 +79,7 @@ def _differences(before: Any, after: Any, path: str = "") -> list[str]:
         inner = [_differences(before[name], after[name], f"{path}/{name}") for name in before if name in after]
         return [*gone, *(each for found in inner for each in found)]
     if isinstance(before, list) and isinstance(after, list):
-        is_struct = not any(isinstance(each, dict | list) for each in before)  # written as an array: it may grow
+        is_struct = not any(isinstance(each, dict | list) for each in before)  # a struct written as an array may grow
         if len(after) < len(before) or (len(after) > len(before) and not is_struct):
             return [f"{path}: {len(before)} items became {len(after)}"]
         return [
@@ -93,15 +94,15 @@ def _differences(before: Any, after: Any, path: str = "") -> list[str]:
     ("kind", "at", "body"),
     [pytest.param(kind, *each.values, id=each.id) for kind in REWRITE for each in samples(kind)],
 )
-def test_what_was_written_before_is_read_and_written_again_as_it_was(kind: str, at: str, body: Any) -> None:
-    """Field by field, at every depth."""
+def test_an_old_record_is_rewritten_unchanged(kind: str, at: str, body: Any) -> None:
+    """Every field is the same, at every depth."""
     assert at
     assert _differences(body, json.loads(REWRITE[kind](json.dumps(body).encode()))) == []
 
 
 @pytest.mark.parametrize(("at", "lines"), samples("journal"))
 def test_lines_of_the_journal_are_read_as_before(at: str, lines: list[Any]) -> None:
-    """Each line by itself, as reports read them."""
+    """Each line is read by itself, as reports do."""
     assert at.startswith("ledger/journal/")
     rewritten = [json.loads(_as(Line)(json.dumps(line).encode())) for line in lines]
     assert _differences(lines, rewritten) == []
@@ -110,8 +111,8 @@ def test_lines_of_the_journal_are_read_as_before(at: str, lines: list[Any]) -> N
 @pytest.mark.parametrize(
     ("kind", "at", "body"), [pytest.param(kind, *each.values, id=each.id) for kind in RECORDS for each in samples(kind)]
 )
-def test_a_record_stands_where_it_stood(kind: str, at: str, body: Any) -> None:
-    """Its key follows from what it says."""
+def test_a_record_keeps_its_key(kind: str, at: str, body: Any) -> None:
+    """The key follows from the record's content."""
     record = decode(json.dumps(body).encode(), RECORDS[kind])
     location = output_location(record.source.key)
     match record:
@@ -127,14 +128,14 @@ def test_a_record_stands_where_it_stood(kind: str, at: str, body: Any) -> None:
 
 @pytest.mark.parametrize("sample", json.loads((SAMPLES / "dead_letter.json").read_text(encoding="utf-8")))
 def test_a_dead_letter_is_understood_as_before(sample: Any) -> None:
-    """The same kind, reason, documents and time."""
+    """Its type, reason, documents and time are the same."""
     letter = understand(json.dumps(sample["body"]))
     assert letter.at is not None
     found = {"kind": letter.kind, "why": letter.why, "keys": list(letter.keys), "at": letter.at.isoformat()}
     assert found == sample["understood"]
 
 
-def test_the_samples_show_what_is_hardest_to_read() -> None:
+def test_the_samples_cover_what_is_hardest_to_read() -> None:
     """Reservations and what is owed, lines begun and under way, segments with pieces, divisions in levels."""
     counters = [msgspec.convert(body, Counters) for _, body in (each.values for each in samples("governor"))]
     assert any(each.reserved for each in counters)

@@ -1,4 +1,4 @@
-"""The plan of the core: a package imports only what is below it, and says what it is for and what it writes."""
+"""The layers of the core: a package imports only what is below it, and says its purpose and what it writes."""
 
 import ast
 from functools import cache
@@ -30,7 +30,7 @@ ORDER = (
     "wiring",
     "adapters",
 )
-"""From the bottom to the top."""
+"""From bottom to top."""
 MODULES = sorted(path for path in CORE.rglob("*.py") if path != CORE / "__init__.py")
 
 
@@ -54,19 +54,19 @@ def _imported(path: Path) -> set[str]:
 
 
 def test_every_part_of_the_core_has_its_place() -> None:
-    """What is added is added to the order too, and what is gone is gone there."""
+    """Each package is in the order, and the order has no others."""
     assert {_part_of(path) for path in MODULES} == set(ORDER)
 
 
 def test_nothing_is_imported_from_above() -> None:
-    """So there is no circle of packages either."""
+    """There is therefore no import cycle between packages."""
     for path in MODULES:
         own = ORDER.index(_part_of(path))
         assert not {name for name in _imported(path) if ORDER.index(name) > own}, path
 
 
 def test_a_package_says_what_it_is_for() -> None:
-    """In a docstring of one line."""
+    """Its docstring has one line."""
     for package in {path.parent for path in MODULES} - {CORE}:
         docstring = ast.get_docstring(parsed(package / "__init__.py"))
         assert docstring, package
@@ -74,7 +74,7 @@ def test_a_package_says_what_it_is_for() -> None:
 
 
 def test_keys_are_spelled_in_one_place() -> None:
-    """Folders and endings of the bucket's objects are in `ledger/keys.py`; others import them."""
+    """`ledger/keys.py` has the folders and extensions of the bucket's objects; other modules import them."""
     spelled = ("inbox/", "results/", "failed/", "ledger/", ".run.json", ".error.json", ".errors.jsonl")
     found = {
         f"{path.relative_to(CORE)}:{node.lineno}: {node.value}"

@@ -1,4 +1,4 @@
-"""Where a quote is in a document with pages and parts."""
+"""Where a quote is found in a document with pages and parts."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from backburner.ledger.records import Division, Part
 from backburner.split.part_quotes import located, pointed
 
 PAGES = (0, 80, 160, 160, 240)
-"""Four pages, the third of them blank; attachments behind them."""
+"""Four pages, the third of them blank, followed by attachments."""
 PARTS = Division(levels=[[Part(key="a", etag="e"), Part(key="b", etag="e", first=100)]])
 
 
@@ -16,7 +16,7 @@ PARTS = Division(levels=[[Part(key="a", etag="e"), Part(key="b", etag="e", first
     [(0, 1, 1), (79, 1, 1), (80, 2, 1), (100, 2, 2), (160, 4, 2), (239, 4, 2), (240, None, 2)],
 )
 def test_a_place_has_its_page_and_its_part(first, page, part) -> None:
-    """Counted from 1; what is after the last page, an attachment, has none."""
+    """Both count from 1; an attachment after the last page has no page."""
     quote = located("/a", Passage(first=first, last=first + 5), PAGES, PARTS)
     assert (quote.page, quote.part, quote.first, quote.last) == (page, part, first, first + 5)
 

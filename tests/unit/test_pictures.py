@@ -1,4 +1,4 @@
-"""Pages as pictures: their sizes and tokens, the parts they are cut into, the messages they go out in."""
+"""Pages as pictures: their sizes and tokens, the parts they are divided into, and the messages that contain them."""
 
 import asyncio
 from itertools import pairwise
@@ -29,7 +29,7 @@ def shown(page: int, at: int = 0) -> PagePicture:
 
 
 def room(tokens: float, pictures: int = 10, overlap: int = 0) -> Room:
-    """So much room; a token for each character."""
+    """Room for this many tokens and pictures; each character counts as a token."""
     recipe = parse(f"---\nsplit: {{max_input_tokens: 1000, overlap_tokens: {overlap}}}\n---\nSum up.")
     return Room(recipe=recipe, tokens=tokens, pictures=pictures, chars_per_token=1.0, picture_scale=1.0)
 
@@ -39,7 +39,7 @@ def cut(extracted: Extracted, room: Room) -> list[Extracted]:
     return asyncio.run(cut_by_pages(extracted, room, FakeExtractor()))
 
 
-def test_pages_are_written_as_people_write_them() -> None:
+def test_page_ranges_are_written_as_people_write_them() -> None:
     assert ranges([7, 1, 2, 3, 9, 8, 3]) == "1-3, 7-9"
     assert (ranges([4]), ranges([])) == ("4", "")
 
@@ -50,8 +50,8 @@ def test_a_page_is_made_smaller_and_never_larger() -> None:
     assert fitted(10_000, 1, 1600) == (1600, 1)
 
 
-def test_a_long_page_is_cut_where_it_would_be_spoilt() -> None:
-    """Into overlapping pieces that cover it; a usual page, or one that is only a little too long, never."""
+def test_a_long_page_is_cut_into_pieces_if_shrinking_would_spoil_it() -> None:
+    """The pieces overlap and cover it; a normal or slightly longer page is never cut."""
     assert laid_out(3508, 2480, 1600) == Layout((1600, 1131), [(0, 0, 1600, 1131)])
     assert laid_out(2000, 200, 1600).places == [(0, 0, 1600, 160)]
     layout = laid_out(1080, 20_000, 1600)
@@ -69,7 +69,7 @@ def test_a_long_page_is_cut_where_it_would_be_spoilt() -> None:
     assert (labels[0], labels[-1]) == ("[page 3, piece 1 of 14]", "[page 3, piece 14 of 14]")
 
 
-def test_a_picture_takes_the_more_tokens_the_larger_it_is_and_few_at_low_detail() -> None:
+def test_larger_pictures_take_more_tokens_and_low_detail_takes_few() -> None:
     page = PagePicture(page=1, at=0, width=1131, height=1600)
     assert 2_000 < picture_tokens([page], "high") < 3_000
     assert picture_tokens([page], "low") < 350
@@ -84,8 +84,8 @@ def test_a_picture_takes_the_more_tokens_the_larger_it_is_and_few_at_low_detail(
         ("gpt-3.5-turbo", None), ("stand-in", None),
     ],
 )  # fmt: skip
-def test_it_is_known_of_some_models_whether_they_see(model: str, sees: bool | None) -> None:  # noqa: FBT001
-    """The longest name decides; of the others it must be said."""
+def test_some_models_are_known_to_see_or_not(model: str, sees: bool | None) -> None:  # noqa: FBT001
+    """The longest matching name decides; for other models the operator must say."""
     assert known_of(PROFILES[Provider.OPENAI].sighted, model) is sees
 
 
@@ -101,7 +101,7 @@ pieces = st.lists(st.one_of(st.none(), st.text("ab. \n", min_size=1, max_size=60
 def test_every_page_and_every_character_is_in_exactly_one_part_in_order(
     pages: list[str | None], tokens: int, most: int
 ) -> None:
-    """And no part has more than it may."""
+    """No part exceeds its limits."""
     text, pictures = "", []
     for number, page in enumerate(pages, 1):
         if page is None:
@@ -135,7 +135,7 @@ def test_text_stays_before_and_after_its_page() -> None:
     ]
 
 
-def test_a_long_text_between_pages_is_cut_as_any_text_and_may_repeat() -> None:
+def test_a_long_text_between_pages_is_cut_like_any_text_and_may_overlap() -> None:
     words = " ".join(f"word{number}." for number in range(100))
     extracted = Extracted(words, pictures=(shown(1, 0), shown(3, len(words))))
     parts = cut(extracted, room(200, overlap=30))
@@ -145,8 +145,8 @@ def test_a_long_text_between_pages_is_cut_as_any_text_and_may_repeat() -> None:
     assert any(later.text.split()[0] in former.text for former, later in pairwise(parts))
 
 
-def test_the_pieces_of_a_long_page_may_go_out_in_several_parts() -> None:
-    """Each piece once; a part and its reader know which of them it is, and the message says so."""
+def test_the_pieces_of_a_long_page_may_be_in_several_parts() -> None:
+    """Each piece is in one part; the part and its message say which piece it is."""
     pictures = tuple(laid_out(100, 7_000, 1_000).pictures(2, at=4))
     parts = cut(Extracted("one two", pictures=pictures), room(2_000, pictures=3))
     told = [[one.piece for one in part.pictures] for part in parts]
@@ -164,8 +164,8 @@ def test_a_page_for_which_there_is_no_room_is_refused_with_its_remedy() -> None:
     assert refused.value.reason is Reason.DOCUMENT_TOO_LARGE
 
 
-def test_text_and_pictures_go_out_in_order_in_one_message() -> None:
-    """Each picture behind its number, as a data URL with the recipe's detail."""
+def test_text_and_pictures_are_sent_in_order_in_one_message() -> None:
+    """Each picture follows its number, as a data URL with the recipe's detail."""
     extracted = Extracted("first\n\nlast\n", pictures=(shown(2, 7), shown(3, 7)))
     sent = [Rendered(page=page, media_type="image/png", body=b"p") for page in (2, 3)]
     picture = {"type": "input_image", "image_url": "data:image/png;base64,cA==", "detail": "low"}

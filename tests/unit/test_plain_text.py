@@ -1,4 +1,4 @@
-"""Plain text comes out unchanged, without a child; everything else is recognised and left to the child."""
+"""Plain text is read unchanged, without a child; everything else is recognised and left to the child."""
 
 import codecs
 import contextlib
@@ -20,8 +20,8 @@ MARKS = {
 
 @pytest.mark.parametrize("encoding", [None, *MARKS])
 @pytest.mark.parametrize("text", ["a", "ёж\r\n\tдым ", "🐘 e\u0301 é", "---\nmodel: x\n---\n", "\ufeff a"])
-def test_text_comes_out_verbatim(encoding: str | None, text: str) -> None:
-    """In each encoding, without its mark, and with everything else as it is."""
+def test_text_is_kept_verbatim(encoding: str | None, text: str) -> None:
+    """Only the byte order mark is removed, in every encoding."""
     if encoding or not text.startswith("\ufeff"):
         assert plain_text(MARKS.get(encoding, b"") + text.encode(encoding or "utf-8"), "a.txt") == text
 
@@ -42,19 +42,19 @@ def test_text_comes_out_verbatim(encoding: str | None, text: str) -> None:
     ],
 )
 def test_what_is_more_than_text_is_left_to_the_child(body: bytes) -> None:
-    """Binary, other encodings, and formats that are written in letters."""
+    """Binary files, other encodings, and formats that are written in letters."""
     assert plain_text(body, "inbox/file") is None
 
 
 @pytest.mark.parametrize("name", ["a.txt", "inbox/r/A.MD", "b.csv", "c.jsonl"])
 def test_a_name_may_say_that_markup_is_meant_as_text(name: str) -> None:
-    """Between lookalikes the name decides."""
+    """The name decides if the content could be either."""
     assert plain_text(b"<html><p>a", name) == "<html><p>a"
     assert plain_text(b"From: a\nReceived: b\n\nc", name) == "From: a\nReceived: b\n\nc"
 
 
 def test_a_name_may_say_that_text_is_markup() -> None:
-    """If there is a tag or a header in it."""
+    """It must contain a tag or a header."""
     assert plain_text(b"<p>a", "a.html") is None
     assert plain_text(b"a < b", "a.html") == "a < b"
     assert plain_text(b"Subject: a\n\nb", "a.eml") is None
@@ -71,8 +71,8 @@ def test_a_name_may_say_that_text_is_markup() -> None:
         ("\u00a0\u2003".encode(), Reason.EMPTY_DOCUMENT),
     ],
 )
-def test_what_is_no_text_is_refused(body: bytes, reason: Reason) -> None:
-    """With a reason, and a word that quotes nothing of it."""
+def test_a_file_that_is_not_text_is_refused(body: bytes, reason: Reason) -> None:
+    """The message gives the reason, and quotes nothing of the file."""
     with pytest.raises(JobError) as refused:
         plain_text(body, "a.txt")
     assert refused.value.reason is reason
@@ -80,14 +80,14 @@ def test_what_is_no_text_is_refused(body: bytes, reason: Reason) -> None:
 
 
 @pytest.mark.parametrize("body", [codecs.BOM_UTF16_LE + b"a", codecs.BOM_UTF8 + b"\xe9", codecs.BOM_UTF8 + b"%PDF-1.4"])
-def test_a_mark_decides_nothing_alone(body: bytes) -> None:
-    """What follows it may be a PDF, or have a bad byte: a child looks at it."""
+def test_a_byte_order_mark_alone_decides_nothing(body: bytes) -> None:
+    """A PDF or an invalid byte may follow, so a child reads it."""
     assert plain_text(body, "a") is None
 
 
 @given(st.binary(max_size=40))
-def test_any_bytes_are_text_or_something_else_or_a_job_error(body: bytes) -> None:
-    """Nothing else is raised; what comes out is not empty and can be sent."""
+def test_any_bytes_are_text_or_left_to_the_child_or_a_job_error(body: bytes) -> None:
+    """Nothing else is raised; a text is not empty and can be sent."""
     with contextlib.suppress(JobError):
         text = plain_text(body, "a")
         assert text is None or (text.strip() and text.encode())

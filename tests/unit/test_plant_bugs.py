@@ -1,4 +1,4 @@
-"""The bugs of `make plant-bugs` can still be planted: the code that they change is where they look for it."""
+"""The bugs of `make plant-bugs` can still be planted: the code that they change is where they expect it."""
 
 import importlib.util
 import shutil
@@ -16,7 +16,7 @@ SPEC.loader.exec_module(plant_bugs)
 
 @pytest.mark.parametrize("bug", plant_bugs.BUGS, ids=lambda bug: bug.name)
 def test_a_bug_can_be_planted(bug, tmp_path):
-    """Its text occurs once in its file, and its replacement is Python."""
+    """Its text occurs exactly once in its file, and its replacement is valid Python."""
     path = tmp_path / "backburner" / bug.file
     path.parent.mkdir(parents=True)
     shutil.copy(ROOT / plant_bugs.LAYER / "backburner" / bug.file, path)

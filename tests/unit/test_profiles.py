@@ -1,4 +1,4 @@
-"""What goes out to each provider: everything the recipe asks for, and nothing that the provider does not take."""
+"""Each provider is sent everything that the recipe asks for, and nothing that it does not take."""
 
 from typing import Any
 
@@ -52,31 +52,33 @@ def _body(provider: Provider, recipe: Recipe, text: str = "text", **more: Any) -
 
 
 @pytest.mark.parametrize("provider", Provider)
-def test_a_full_recipe_goes_out_as_far_as_the_provider_takes_it(provider: Provider) -> None:
-    """Field by field; the cap is the one that the job has now."""
+def test_a_full_recipe_is_sent_as_far_as_the_provider_takes_it(provider: Provider) -> None:
+    """Field by field; the cap is the job's current one."""
     assert _body(provider, FULL, max_output_tokens=200) == ALWAYS | KEPT[provider]
 
 
 @pytest.mark.parametrize("provider", Provider)
 def test_a_bare_recipe_sets_nothing_that_it_does_not_name(provider: Provider) -> None:
-    """No null, no default of ours: those are the provider's."""
+    """It sends no null and no default of ours: defaults are the provider's."""
     expected = {"model", "instructions", "input", "background"} | (KEPT[provider].keys() & {"store", "metadata"})
     assert _body(provider, parse("Sum up.")).keys() == expected
 
 
 def test_zero_is_a_value() -> None:
-    """A temperature of 0 is asked for, not left out."""
+    """A temperature of 0 is sent, not left out."""
     body = _body(Provider.OPENAI, parse("---\ntemperature: 0\ntop_p: 0\n---\nSum up."))
     assert (body["temperature"], body["top_p"]) == (0, 0)
 
 
 @pytest.mark.parametrize("provider", Provider)
 @given(st.text(min_size=1), st.text(min_size=1).filter(lambda text: text.strip()))
-def test_document_and_instructions_go_out_verbatim(provider: Provider, document: str, instructions: str) -> None:
-    """Nothing of a document is interpreted, whatever looks like a template, a role or front matter in it."""
+def test_document_and_instructions_are_sent_verbatim(provider: Provider, document: str, instructions: str) -> None:
+    """What looks like a template, a role or front matter in a document is not interpreted."""
     recipe = parse("x")
-    told = type(recipe)(**{name: getattr(recipe, name) for name in recipe.__struct_fields__} | _told(instructions))
-    body = _body(provider, told, document)
+    recipe_with_text = type(recipe)(
+        **{name: getattr(recipe, name) for name in recipe.__struct_fields__} | _told(instructions)
+    )
+    body = _body(provider, recipe_with_text, document)
     assert (body["input"], body["instructions"]) == (document, instructions)
 
 
@@ -84,8 +86,8 @@ def _told(instructions: str) -> dict[str, str]:
     return {"instructions": instructions}
 
 
-def test_extra_never_wins() -> None:
-    """Even if it got past the recipe's own check."""
+def test_extra_never_overrides_ours() -> None:
+    """It does not even if it got past the recipe's own check."""
     recipe = parse("---\nextra: {tools: []}\n---\nSum up.")
     sly = type(recipe)(
         **{name: getattr(recipe, name) for name in recipe.__struct_fields__}
@@ -108,7 +110,7 @@ CLOSED = "type: object, additionalProperties: false"
     ],
 )
 def test_a_closed_schema_is_strict(schema: str) -> None:
-    """Every object closed, every property required."""
+    """Every object is closed, and every property required."""
     assert _format(schema)["strict"] is True
 
 
@@ -128,7 +130,7 @@ def test_a_closed_schema_is_strict(schema: str) -> None:
     ],
 )
 def test_an_open_schema_is_not_strict(schema: str) -> None:
-    """A provider refuses it in strict mode; without, it serves, and the answer is validated here anyway."""
+    """Providers refuse it in strict mode; without, they accept it, and the answer is validated here anyway."""
     assert "strict" not in _format(schema)
 
 
@@ -150,12 +152,12 @@ def _format(schema: str) -> dict[str, Any]:
     ],
 )
 def test_a_model_gets_the_providers_name(provider: Provider, model: str, resolved: str) -> None:
-    """Yandex's short names become URIs; what is a URI stays."""
+    """Yandex's short names become URIs; a URI stays unchanged."""
     assert resolve_model(PROFILES[provider], model, "folder") == resolved
 
 
 def test_the_table_is_the_contracts() -> None:
-    """Which profiles need a project, have their own endpoint, and delete."""
+    """It says which profiles need a project, have their own endpoint, and delete."""
     assert {provider for provider, profile in PROFILES.items() if profile.needs_project} == {Provider.YANDEX}
     assert {provider for provider, profile in PROFILES.items() if profile.base_url} == {
         Provider.YANDEX,

@@ -1,4 +1,4 @@
-"""Where a quote ends: never within a word or a number, however these are set; what typography adds is forgiven."""
+"""A quote never ends within a word or a number, however they are typeset; what typography adds is ignored."""
 
 import unicodedata
 from itertools import pairwise
@@ -263,25 +263,25 @@ GROUPED = [
 
 
 def found(text: str, quote: str) -> str | None:
-    """The passage that a quote repeats."""
+    """The passage that matches a quote."""
     (passage,) = find(text, [quote])
     return text[passage.first : passage.last] if isinstance(passage, Passage) else None
 
 
 @pytest.mark.parametrize(("text", "quote"), CUT)
-def test_what_is_cut_is_no_quote(text, quote):
-    """A group of digits, a time, a date, a fraction, a sign, a unit; half of a word with an apostrophe or a hyphen."""
+def test_a_truncated_quote_is_not_found(text, quote):
+    """It ends within a digit group, time, date, fraction, sign or unit, or at a word's apostrophe or hyphen."""
     assert found(text, quote) is None
 
 
 @pytest.mark.parametrize(("text", "quote"), WHOLE)
-def test_what_is_whole_is_a_quote(text, quote):
-    """Whatever sets the marks apart, and whatever is beside it that is no part of it."""
+def test_a_whole_quote_is_found(text, quote):
+    """Punctuation and neighbouring text that is no part of it make no difference."""
     assert found(text, quote) is not None
 
 
-def test_where_a_stretch_ends_changes_no_judgement(monkeypatch):
-    """What decides about an end may be in the next stretch, or in the one before."""
+def test_stretch_boundaries_do_not_affect_the_result(monkeypatch):
+    """What decides about an end may be in the next stretch or the one before."""
     for size in (1, 3, 7):
         monkeypatch.setattr("backburner.documents.passages.STRETCH", size)
         for before in ("", "x-y 12 " * 9):
@@ -292,7 +292,7 @@ def test_where_a_stretch_ends_changes_no_judgement(monkeypatch):
 @pytest.mark.parametrize("clause", CLAUSES, ids=lambda clause: clause.language)
 @pytest.mark.parametrize("blank", [" ", "\u00a0", "\u202f", "\u2009", "'", "\u2019"])
 def test_a_grouped_number_is_one_number(clause: Clause, blank: str):
-    """With any blank or apostrophe: it is found with another of its kind, and neither end of it is a quote."""
+    """Any kind of space or apostrophe may group it; neither part of it alone is a quote."""
     number = f"1{blank}250"
     text = clause.true.replace("1,250", "1250").replace("1.250", "1250").replace("1250", number)
     assert found(text, text.replace(blank, " " if blank.isspace() else "'")) == text
@@ -309,7 +309,7 @@ def _is_part(letter: str) -> bool:
     ("language", "text"), [*((each.language, each.true) for each in CLAUSES), *GROUPED], ids=lambda each: each[:9]
 )
 def test_a_quote_ends_only_between_words_and_numbers(language: str, text: str):
-    """Cut at every place: refused within a word or number, found between two words that are none."""
+    """A cut is refused within a word or number, and found between two words."""
     for place in range(1, len(text)):
         left, right = text[place - 1], text[place]
         is_digits = left.isdecimal() and right.isdecimal()
@@ -333,8 +333,8 @@ def _as_set(word: str, way: str) -> str:
 
 
 @given(st.sampled_from([each.true for each in CLAUSES] + [text for _, text in GROUPED]), st.data())
-def test_however_it_is_set_a_clause_is_found(text: str, data: st.DataObject):
-    """With other blanks between its words, words hyphenated at a line's end, other marks, and words made bold."""
+def test_a_clause_is_found_however_it_is_typeset(text: str, data: st.DataObject):
+    """It may have other spaces, hyphenated line ends, other punctuation, and bold words."""
     ways = st.sampled_from(["plain", "plain", "hyphenated", "bold"])
     words = [_as_set(word, data.draw(ways)) for word in text.split(" ")]
     planted = words[0]

@@ -1,4 +1,4 @@
-"""`x-quote` in a recipe's schema: which strings it means, where it is refused, and that nobody is sent it."""
+"""`x-quote` in a recipe's schema: which strings it applies to, where it is refused, and that providers never see it."""
 
 import json
 
@@ -48,8 +48,8 @@ def pointers(schema, answer):
         ({"if": {"required": ["k"]}, "then": {"properties": {"a": QUOTE}}}, {"a": "x"}, []),
     ],
 )  # fmt: skip
-def test_the_quotes_of_an_answer_are_those_that_the_schema_means(schema, answer, expected):
-    """Through lists, references and alternatives: only the one that applies counts."""
+def test_the_quotes_of_an_answer_are_those_that_the_schema_marks(schema, answer, expected):
+    """They are found through lists, references and alternatives, of which only the applicable one counts."""
     assert pointers(schema | {"type": "object"}, answer) == expected
 
 
@@ -65,8 +65,8 @@ def test_the_quotes_of_an_answer_are_those_that_the_schema_means(schema, answer,
         {"own": {"deep": [{"type": "object", "x-quote": True}]}},
     ],
 )
-def test_what_could_never_be_checked_is_no_recipe(schema):
-    """Better than to run without a check that somebody believes in."""
+def test_a_quote_that_could_never_be_checked_is_refused(schema):
+    """A check that does not happen must not be relied on."""
     with pytest.raises(JobError, match="x-quote") as refused:
         recipe({"type": "object"} | schema)
     assert refused.value.reason is Reason.INVALID_RECIPE
@@ -105,7 +105,7 @@ PLACES = [
 @pytest.mark.parametrize("draft", DRAFTS)
 @pytest.mark.parametrize(("schema", "answer", "drafts"), PLACES)
 def test_the_keyword_is_refused_in_places_that_are_not_checked(schema, answer, drafts, draft):
-    """That depends on the draft: the validator reports the string if and only if the recipe is taken."""
+    """This depends on the draft: a recipe is accepted if and only if the validator reports the string."""
     schema = {"$schema": DRAFTS[draft], "type": "object"} | schema
     reported = quotes_in(jsonschema_rs.validator_for(schema), answer)
     assert [text for _, text in reported] == (["x"] if draft in drafts.split() else [])
@@ -132,6 +132,6 @@ def test_nothing_but_the_keyword_is_taken_out():
 
 
 def test_a_recipe_without_the_keyword_looks_for_nothing():
-    """Not even into the answer."""
+    """Not even the answer is read."""
     assert quotes_of(parse("Sum up."), "no JSON") == []
     assert not recipe({"type": "object", "properties": {"x-quote": {"type": "string"}}}).has_quotes

@@ -1,4 +1,4 @@
-"""A quote is found in its place, however it was set, and nowhere else: two hundred planted cases, and odd ones."""
+"""A quote is found in its place, however it is typeset, and nowhere else: two hundred planted cases and odd ones."""
 
 import re
 import tracemalloc
@@ -15,31 +15,31 @@ CASES = list(cases())
 
 
 def found(text: str, quote: str) -> str | None:
-    """The passage that a quote repeats."""
+    """The passage that matches a quote."""
     (passage,) = Text(text).find([quote])
     return None if passage is None else text[passage.first : passage.last]
 
 
 def test_there_are_two_hundred_cases() -> None:
-    """In twenty languages, and no name twice."""
+    """They are in twenty languages, and no name occurs twice."""
     assert len({case.name for case in CASES}) == len(CASES) == 200
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_a_planted_quote_is_judged_rightly(case: Case) -> None:
-    """What was planted is found, at exactly its place; what was not is not."""
+def test_a_planted_quote_is_found_and_any_other_is_not(case: Case) -> None:
+    """A planted one is found at exactly its place."""
     assert found(case.text, case.quote) == case.passage
 
 
 @pytest.mark.parametrize("clause", CLAUSES, ids=lambda clause: clause.language)
 def test_a_clause_of_another_part_is_found_there(clause) -> None:
-    """So its absence from this part was no accident."""
+    """Its absence from this part was therefore no accident."""
     assert found(f"{clause.after}\n{clause.elsewhere}\n", clause.elsewhere) == clause.elsewhere
 
 
 @pytest.mark.parametrize("clause", CLAUSES, ids=lambda clause: clause.language)
-def test_a_quote_without_its_last_letter_is_none(clause) -> None:
-    """A number that lost a digit says something else; so may a word."""
+def test_a_quote_without_its_last_character_is_not_found(clause) -> None:
+    """A number that lost a digit means something else, and a word may too."""
     assert found(clause.true, clause.true[: clause.true.index("250") + 2]) is None
 
 
@@ -79,8 +79,8 @@ def test_a_quote_without_its_last_letter_is_none(clause) -> None:
         ("e\u0301", "e", None),
     ],
 )  # fmt: skip
-def test_an_odd_quote_is_judged_rightly(text, quote, passage) -> None:
-    """Numbers, signs, hyphens that belong there and that do not, lists, tables, scripts that are put together."""
+def test_an_unusual_quote_is_judged_correctly(text, quote, passage) -> None:
+    """Numbers, signs, genuine and line-end hyphens, lists, tables, and scripts with combining characters."""
     assert found(text, quote) == passage
 
 
@@ -89,7 +89,7 @@ def test_an_odd_quote_is_judged_rightly(text, quote, passage) -> None:
     [("yes", True), ("30 days", True), ("30 days net", False), ("月五千元", False), ("- — -", True), ("", True)],
 )
 def test_a_quote_has_a_minimum_length(quote, is_short) -> None:
-    """What could be anywhere proves nothing."""
+    """A text that could be anywhere proves nothing."""
     assert is_too_short(quote) is is_short
 
 
@@ -100,13 +100,13 @@ def test_characters_taken_in_runs_are_those_that_folding_leaves_unchanged() -> N
     assert [each for each in plain if folded_cluster(each) != each] == []
 
 
-def test_a_long_text_of_one_letter_ends_in_time() -> None:
-    """Ten thousand places at most are compared in full."""
+def test_a_long_text_of_one_letter_is_searched_in_time() -> None:
+    """At most ten thousand places are compared in full."""
     assert find("ab " * 50_000, ["a bab ab ab"]) == [Unchecked.UNCHECKED]
 
 
-def test_hostile_repetition_ends_in_time_however_long_the_quotes_are(monkeypatch) -> None:
-    """All quotes of an answer share one bound, counted in comparisons; what is given up is no verdict."""
+def test_hostile_repetition_is_searched_in_time(monkeypatch) -> None:
+    """All quotes of an answer share one limit on comparisons; a search that is given up gives no verdict."""
     assert MAX_COMPARED == 500_000
     monkeypatch.setattr("backburner.documents.passages.MAX_COMPARED", 50_000)
     text, quote = Text("ab " * 100_000), "ab " * 1000 + "a b"
@@ -119,7 +119,7 @@ def test_hostile_repetition_ends_in_time_however_long_the_quotes_are(monkeypatch
 
 
 def test_every_gap_of_a_quote_is_compared_once(monkeypatch) -> None:
-    """So that long answers are checked to their end; the two ends of a passage count as eighteen gaps."""
+    """Long answers are therefore checked to the end; the two ends of a passage count as eighteen gaps."""
     monkeypatch.setattr("backburner.documents.passages.MAX_COMPARED", 8 * (350 + 20))
     words = [f"word{number}" for number in range(8 * 350)]
     quotes = [" ".join(words[first : first + 350]) for first in range(0, len(words), 350)]
@@ -133,14 +133,14 @@ def _in_small_stretches(monkeypatch) -> None:
 
 @pytest.mark.usefixtures("_in_small_stretches")
 @pytest.mark.parametrize("case", CASES[::3], ids=lambda case: case.name)
-def test_where_a_stretch_ends_changes_no_judgement(case: Case) -> None:
-    """A quote, a word, a number and a sign may each span any number of stretches."""
+def test_stretch_boundaries_do_not_affect_the_result(case: Case) -> None:
+    """A quote, word, number or sign may span any number of stretches."""
     assert found(case.text, case.quote) == case.passage
 
 
 @pytest.mark.usefixtures("_in_small_stretches")
 def test_a_passage_may_begin_anywhere_in_a_stretch() -> None:
-    """With what decides about it before, after and within it; the first of two passages counts, in any order."""
+    """Deciding characters may be before, after or within it; the first of two passages counts, in any order."""
     for number in range(30):
         before = "x-y " * 3 + "z" * number
         for text, quote, passage in (
@@ -163,7 +163,7 @@ PIECES = [
 
 @given(st.lists(st.sampled_from(PIECES), min_size=3, max_size=50), st.data())
 def test_a_text_in_stretches_is_judged_as_if_it_were_whole(pieces: list[str], data: st.DataObject) -> None:
-    """Whatever it is made of, and whatever part of it is looked for, as it is or with a dash for a space."""
+    """Any part of any text is searched for, as it is or with a dash for a space."""
     text = "".join(pieces)
     begin = data.draw(st.integers(0, len(text) - 1))
     quote = text[begin : begin + data.draw(st.integers(1, 15))].replace(" ", data.draw(st.sampled_from(" -")), 1)
@@ -179,7 +179,7 @@ def test_a_text_in_stretches_is_judged_as_if_it_were_whole(pieces: list[str], da
     ids=["words", "marks", "emoji", "unspaced", "a run", "accents"],
 )
 def test_the_memory_of_a_search_does_not_grow_with_the_text(pattern: str, monkeypatch) -> None:
-    """However the text is made: the longest may have tens of megabytes, as much as some functions have free."""
+    """The longest text may be tens of megabytes, as much as some functions have free."""
     monkeypatch.setattr("backburner.documents.passages.STRETCH", 1024)
     text, last = pattern * (100_000 // len(pattern)), "Notice is ninety days"
     text = f"{text} {last}"
@@ -191,6 +191,6 @@ def test_the_memory_of_a_search_does_not_grow_with_the_text(pattern: str, monkey
     assert peak_bytes < 200_000
 
 
-def test_a_letter_with_endless_marks_ends_in_time() -> None:
-    """Ordering the marks of one letter takes the square of their number."""
+def test_a_letter_with_endless_combining_marks_is_searched_in_time() -> None:
+    """Ordering one letter's marks takes the square of their number."""
     assert found("e" + "\u0300\u0316" * 200_000 + " Notice is 90 days", "Notice is 90 days") == "Notice is 90 days"

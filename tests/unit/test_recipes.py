@@ -1,4 +1,4 @@
-"""A recipe is read strictly and bounded: what it may say is used, what it may not is refused by name."""
+"""A recipe is read strictly and within bounds: allowed settings are used, all others are refused by name."""
 
 import hashlib
 from typing import Any
@@ -43,7 +43,7 @@ def _refused(text: str) -> str:
 
 
 def test_the_contracts_example_is_a_recipe() -> None:
-    """Every key of the front matter at once."""
+    """It has every key of the front matter."""
     recipe = parse(
         _recipe(
             """\
@@ -75,8 +75,8 @@ price: {input: 0.40, output: 1.60}""",
     assert recipe.price == Price(input=0.4, output=1.6)
 
 
-def test_how_pages_are_shown_is_the_recipes_to_say() -> None:
-    """Text where there is text, unless it says otherwise; sizes that every model takes, unless it says otherwise."""
+def test_the_recipe_decides_how_pages_are_shown() -> None:
+    """By default text is sent as text, and pictures in sizes that every model takes."""
     assert (parse("Sum up.").input, parse("Sum up.").images) == ("auto", Images())
     recipe = parse(_recipe("input: images\nimages: {max_side_px: 2048, detail: low, max_pages_per_part: 3}"))
     assert recipe.input == "images"
@@ -97,21 +97,21 @@ def test_how_pages_are_shown_is_the_recipes_to_say() -> None:
         ("input: images\nschema: {properties: {a: {type: string, x-quote: true}}}", "looked for in text"),
     ],
 )
-def test_pages_that_cannot_be_shown_so_are_refused(front: str, named: str) -> None:
-    """With the limit that they exceed, or what contradicts them."""
+def test_picture_settings_that_cannot_work_are_refused(front: str, named: str) -> None:
+    """The message names the limit that they exceed, or the contradiction."""
     assert named in _refused(_recipe(front))
 
 
 def test_the_keys_are_the_contracts_and_no_others() -> None:
-    """In its order."""
+    """They are in its order."""
     assert FrontMatter.__struct_fields__ == KEYS
 
 
 @pytest.mark.parametrize(
     "text", ["Sum up.", "---\n---\nSum up.", "\n\n  Sum up.  \n", "--- \n# nothing\n---\t\nSum up."]
 )
-def test_no_front_matter_is_a_recipe_too(text: str) -> None:
-    """With everything left to the environment and the provider."""
+def test_a_recipe_needs_no_front_matter(text: str) -> None:
+    """The environment and the provider then decide everything."""
     recipe = parse(text)
     assert (recipe.instructions, recipe.output, recipe.extra) == ("Sum up.", "md", {})
     rest = (recipe.model, recipe.max_output_tokens, recipe.schema, recipe.split, recipe.deadline_s, recipe.price)
@@ -127,11 +127,11 @@ def test_no_front_matter_is_a_recipe_too(text: str) -> None:
         ("price: {input: 1, output: 1, currency: EUR}", "currency"),
     ],
 )
-def test_an_unknown_key_is_refused_naming_it_and_the_allowed(front: str, named: str) -> None:
+def test_an_unknown_key_is_refused_with_the_allowed_ones(front: str, named: str) -> None:
     """A typo must not change what is billed."""
-    said = _refused(_recipe(front))
-    assert named in said
-    assert all(key in said for key in KEYS)
+    message = _refused(_recipe(front))
+    assert named in message
+    assert all(key in message for key in KEYS)
 
 
 @pytest.mark.parametrize(
@@ -149,13 +149,13 @@ def test_an_unknown_key_is_refused_naming_it_and_the_allowed(front: str, named: 
     ],
 )  # fmt: skip
 def test_a_value_that_cannot_be_used_is_refused(front: str) -> None:
-    """Rather than left out."""
+    """It is not silently left out."""
     assert _refused(_recipe(front))
 
 
 @pytest.mark.parametrize("front", ["extra: {a: &x [1], b: *x}", "model: &m x\nreasoning_effort: *m", "<<: *base"])
 def test_aliases_are_refused(front: str) -> None:
-    """A recipe's size on paper is its size in memory."""
+    """Without them, a recipe takes no more memory than its size suggests."""
     assert "alias" in _refused(_recipe(front))
 
 
@@ -164,41 +164,41 @@ def test_aliases_are_refused(front: str) -> None:
     [("90s", 90), ("30m", 1800), ("6h", 21_600), ("2d", 172_800), ("'6 h'", 21_600), ("120", 120), ("'  1s '", 1)],
 )
 def test_a_deadline_is_read_in_all_its_forms(written: str, seconds: int) -> None:
-    """Seconds, minutes, hours, days, or a plain number of seconds."""
+    """It may be in seconds, minutes, hours, days, or a plain number of seconds."""
     assert parse(_recipe(f"deadline: {written}")).deadline_s == seconds
 
 
 @pytest.mark.parametrize("written", ["0", "-5", "0s", "6w", "h", "''", "6.5", "1h30m", "true", "soon", "'-1h'", "[6h]"])
-def test_a_deadline_that_is_none_is_refused(written: str) -> None:
-    """By its forms."""
+def test_an_invalid_deadline_is_refused(written: str) -> None:
+    """The message lists the valid forms."""
     assert "deadline" in _refused(_recipe(f"deadline: {written}"))
 
 
-def test_what_extra_may_not_set_is_what_backburner_sets() -> None:
-    """And what would break a promise."""
+def test_extra_may_not_set_what_backburner_sets() -> None:
+    """It may not set anything that would break a promise either."""
     assert set(RESERVED_EXTRA) >= SET_BY_US
 
 
 @pytest.mark.parametrize("key", sorted(SET_BY_US))
 def test_extra_overrides_nothing(key: str) -> None:
-    """By the name of the key."""
+    """The message names the key."""
     assert key in _refused(_recipe(f"extra: {{{key}: 1, tools: []}}"))
 
 
 @pytest.mark.parametrize("text", ["", "  \n\t", "---\nmodel: m\n---\n", "---\nmodel: m\n---\n \n", "\u00a0"])
 def test_a_recipe_without_instructions_is_refused(text: str) -> None:
-    """There is nothing to ask for."""
+    """The model would not know what to do."""
     assert "instructions" in _refused(text)
 
 
 def test_instructions_keep_what_looks_like_front_matter() -> None:
-    """Only the first block is one, and only at the top."""
+    """Only the first block is front matter, and only at the top."""
     assert parse("---\nmodel: m\n---\nA\n---\nmodel: n\n---\nB").instructions == "A\n---\nmodel: n\n---\nB"
     assert parse("A\n---\nmodel: n\n---\n").model is None
 
 
-def test_line_ends_and_marks_of_other_systems_are_read() -> None:
-    """A byte order mark and CRLF: what Windows' editors write."""
+def test_line_ends_and_byte_order_marks_of_windows_are_read() -> None:
+    """Windows editors write CRLF and a byte order mark."""
     source = b"\xef\xbb\xbf---\r\nmodel: m\r\ndeadline: 1h\r\n---\r\nSum up.\r\nTwice.\r\n"
     recipe = parse(source_text("s", source))
     assert (recipe.model, recipe.deadline_s, recipe.instructions) == ("m", 3600, "Sum up.\r\nTwice.")
@@ -206,12 +206,12 @@ def test_line_ends_and_marks_of_other_systems_are_read() -> None:
 
 @pytest.mark.parametrize("text", ["---\nmodel: m\nSum up.", "---\nmodel: m\n--\nSum up."])
 def test_a_front_matter_that_is_not_closed_is_refused(text: str) -> None:
-    """Its model and its limits would be passed over without a word."""
+    """Otherwise its model and limits would be ignored silently."""
     _refused(text)
 
 
 def test_a_recipe_has_at_most_64_kib() -> None:
-    """To the byte; whatever it says."""
+    """The limit is exact to the byte, whatever the content."""
     assert source_text("s", b"x" * MAX_RECIPE_BYTES)
     with pytest.raises(JobError) as refused:
         source_text("s", b"x" * (MAX_RECIPE_BYTES + 1))
@@ -220,8 +220,8 @@ def test_a_recipe_has_at_most_64_kib() -> None:
 
 
 @pytest.mark.parametrize("source", [b"\xff\xfe", b"a\xe9", b"\xed\xa0\x80"])
-def test_what_is_no_text_is_no_recipe(source: bytes) -> None:
-    """UTF-8 only."""
+def test_a_recipe_that_is_not_text_is_refused(source: bytes) -> None:
+    """It must be UTF-8."""
     with pytest.raises(JobError) as refused:
         source_text("s", source)
     assert refused.value.reason is Reason.INVALID_RECIPE
@@ -229,7 +229,7 @@ def test_what_is_no_text_is_no_recipe(source: bytes) -> None:
 
 @pytest.mark.parametrize("name", ["sumary", "", "..", "Default"])
 def test_a_typo_is_never_billed_to_the_default(name: str) -> None:
-    """A missing recipe is an unknown one; only `default` itself has a built-in."""
+    """A missing recipe is an unknown one; only `default` has a built-in text."""
     with pytest.raises(JobError) as refused:
         source_text(name, None)
     assert refused.value.reason is Reason.UNKNOWN_RECIPE
@@ -237,7 +237,7 @@ def test_a_typo_is_never_billed_to_the_default(name: str) -> None:
 
 
 def test_the_fingerprint_is_of_the_bytes() -> None:
-    """SHA-256 in hex; of a missing one nothing."""
+    """It is their SHA-256 in hex; that of a missing recipe is empty."""
     assert fingerprint(None) == ""
     assert fingerprint(b"x") == hashlib.sha256(b"x").hexdigest()
     assert fingerprint(b"x\n") != fingerprint(b"x\r\n")
@@ -253,8 +253,8 @@ def test_the_fingerprint_is_of_the_bytes() -> None:
         (b"\xff", None),
     ],
 )
-def test_the_model_of_a_recipe(source: bytes | None, model: str | None) -> None:
-    """None where it names none, or cannot be read."""
+def test_the_model_of_a_recipe_is_read(source: bytes | None, model: str | None) -> None:
+    """It is None if the recipe names none or cannot be read."""
     assert model_in(source) == model
 
 
@@ -277,15 +277,15 @@ SCHEMA = """schema: {type: object, properties: {a: {type: integer}, c: {enum: [x
         ('{"a": 1, "c": "secret word"}', False),
     ],
 )
-def test_an_answer_is_held_against_the_schema(answer: str, fits: bool) -> None:  # noqa: FBT001 - a parameter of the table
-    """It fits, or a word is said why, which quotes nothing of it."""
+def test_an_answer_is_validated_against_the_schema(answer: str, fits: bool) -> None:  # noqa: FBT001 - a parameter of the table
+    """If it does not fit, the message says why, and quotes nothing of it."""
     problem = schema_problem(parse(_recipe(SCHEMA)), answer)
     assert (problem == "") == fits
     assert "secret" not in problem
 
 
 def test_without_a_schema_everything_fits() -> None:
-    """Any text is a text."""
+    """Any text is valid."""
     assert schema_problem(parse("Sum up."), "no JSON") == ""
 
 
@@ -298,8 +298,8 @@ def test_without_a_schema_everything_fits() -> None:
         "9" * 5000,
     ],
 )
-def test_an_answer_that_is_no_json_at_all_does_not_fit(answer: str) -> None:
-    """A model that repeats itself must not stop the checker for good, nor `NaN` become a result nobody can read."""
+def test_an_answer_that_is_not_json_does_not_fit(answer: str) -> None:
+    """Endless repetition must not stop the checker for good, nor `NaN` become an unreadable result."""
     assert schema_problem(parse(_recipe(SCHEMA)), answer)
 
 
@@ -308,22 +308,24 @@ def test_an_answer_that_is_no_json_at_all_does_not_fit(answer: str) -> None:
     ["model: !!bool x", "model: !!int ''", "model: !!float ''", "model: !!timestamp x", 'model: "\\UFFFFFFFF"'],
 )
 def test_a_tag_that_does_not_fit_its_value_is_refused(front: str) -> None:
-    """Whatever the YAML library makes of it."""
+    """It is, whatever the YAML library makes of it."""
     _refused(_recipe(front))
 
 
 @pytest.mark.parametrize("front", ['model: "\\ud800"', 'extra: {a: "\\ud800"}', 'service_tier: "\\udfff"'])
-def test_what_is_no_unicode_is_refused(front: str) -> None:
-    """YAML can spell it; nobody can use it."""
+def test_characters_that_are_not_unicode_are_refused(front: str) -> None:
+    """YAML can express them, but nothing can use them."""
     _refused(_recipe(front))
 
 
 def test_a_schema_that_cannot_be_sent_as_json_is_refused() -> None:
-    """As `extra` is: `.nan` in a list of values fails every create otherwise."""
+    """As with `extra`, `.nan` in a list of values would fail every create."""
     _refused(_recipe("schema: {enum: [.nan]}"))
 
 
 def test_a_recipe_never_runs_anything() -> None:
-    """Tags of Python are no tags."""
-    said: list[Any] = [_refused(_recipe(f"extra: {{a: !!python/{tag} x}}")) for tag in ("name:os.system", "object:int")]
-    assert all("constructor" in one for one in said)
+    """Python tags are refused."""
+    messages: list[Any] = [
+        _refused(_recipe(f"extra: {{a: !!python/{tag} x}}")) for tag in ("name:os.system", "object:int")
+    ]
+    assert all("constructor" in one for one in messages)

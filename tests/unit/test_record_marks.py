@@ -1,10 +1,10 @@
-"""A read of a record counts as long as nobody can have changed the run since."""
+"""A record that was read stays valid until the run may have been changed."""
 
 from backburner.capacity.record_marks import RecordMarks
 
 
 def test_a_read_counts_until_this_process_changes_the_run() -> None:
-    """And reads of other runs still count."""
+    """Reads of other runs stay valid."""
     marks = RecordMarks()
     marks.forget_all()
     for name in ("a.1", "b.1"):
@@ -14,7 +14,7 @@ def test_a_read_counts_until_this_process_changes_the_run() -> None:
     assert marks.holds("b.1")
 
 
-def test_a_read_that_began_before_a_change_says_nothing() -> None:
+def test_a_read_that_began_before_a_change_does_not_count() -> None:
     """It may have seen the record before or after it."""
     marks = RecordMarks()
     mark = marks.now()
@@ -23,7 +23,7 @@ def test_a_read_that_began_before_a_change_says_nothing() -> None:
     assert marks.put("a.1", marks.now())
 
 
-def test_reads_before_another_process_wrote_the_counters_count_no_more() -> None:
+def test_reads_do_not_count_once_another_process_wrote_the_counters() -> None:
     """It may have changed any run; a later read counts again."""
     marks = RecordMarks()
     marks.put("a.1", marks.now())
@@ -34,7 +34,7 @@ def test_reads_before_another_process_wrote_the_counters_count_no_more() -> None
 
 
 def test_runs_forgotten_for_lack_of_room_do_not_count() -> None:
-    """Thousands of other runs were changed since: whether this one was is no longer known."""
+    """Thousands of other runs have changed since, so it is no longer known whether this one has."""
     marks = RecordMarks()
     marks.touch("a.1")
     marks.put("b.1", 0)

@@ -1,4 +1,4 @@
-"""Records hold exactly the fields of the contract, come back as they went, and count money once."""
+"""Records have exactly the contract's fields, are read as they were written, and count money once."""
 
 import json
 from datetime import UTC, datetime
@@ -59,13 +59,13 @@ def _fields(record: JobRecord) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("record", RECORDS)
-def test_every_record_has_what_they_share(record: JobRecord) -> None:
-    """By the contract's names, also where the value is null."""
+def test_every_record_has_the_shared_fields(record: JobRecord) -> None:
+    """They have the contract's names, even if the value is null."""
     assert _fields(record).keys() >= SHARED
 
 
 def test_each_kind_has_its_own_fields() -> None:
-    """Those of the contract, and the few that are ours."""
+    """They are the contract's, and a few of ours."""
     assert _fields(RUN).keys() - SHARED - {
         "nonce",
         "replaces",
@@ -91,8 +91,8 @@ def test_each_kind_has_its_own_fields() -> None:
     assert _fields(ERROR)["partial_text"] is None
 
 
-def test_the_parts_of_a_record_have_the_contracts_fields() -> None:
-    """Source, recipe, provider, usage, and each response."""
+def test_the_objects_in_a_record_have_the_contracts_fields() -> None:
+    """They are the source, recipe, provider, usage, and each response."""
     record = seen(_running(OPEN, _generation()), _generation())
     fields = _fields(record)
     assert fields["source"].keys() == {"bucket", "key", "etag", "size", "last_modified", "notes"}
@@ -106,19 +106,19 @@ def test_the_parts_of_a_record_have_the_contracts_fields() -> None:
 
 
 def test_times_are_rfc_3339_in_utc() -> None:
-    """As people and tools read them."""
+    """People and tools can read them."""
     assert _fields(OPEN)["uploaded_at"] == "2031-05-17T12:00:00Z"
 
 
 @pytest.mark.parametrize("record", RECORDS)
-def test_a_record_comes_back_as_it_went(record: JobRecord) -> None:
-    """Its key verbatim."""
+def test_a_record_is_read_as_it_was_written(record: JobRecord) -> None:
+    """Its key is verbatim."""
     assert decode(encode(record), type(record)) == record
 
 
 @pytest.mark.parametrize("record", RECORDS)
-def test_a_later_versions_fields_are_passed_over(record: JobRecord) -> None:
-    """At the top and inside."""
+def test_a_later_versions_fields_are_ignored(record: JobRecord) -> None:
+    """This holds at the top level and inside."""
     fields = _fields(record)
     fields["tomorrow"] = {"a": 1}
     fields["source"]["version_id"] = "v"
@@ -126,8 +126,8 @@ def test_a_later_versions_fields_are_passed_over(record: JobRecord) -> None:
 
 
 @given(st.text(st.characters(codec="utf-8")), st.integers(0, 2**62), st.none() | st.floats(0, 1e12))
-def test_any_record_comes_back(text: str, number: int, cost: float | None) -> None:
-    """Whatever the texts and numbers in it."""
+def test_any_record_is_read_as_it_was_written(text: str, number: int, cost: float | None) -> None:
+    """Its texts and numbers may be anything."""
     usage = Usage(input_tokens=number, output_tokens=number, total_tokens=number)
     record = msgspec.structs.replace(OPEN, partial_text=text, polls=number, usage=usage, cost=cost, ticket=text)
     assert decode(encode(record), OpenRecord) == record
@@ -143,7 +143,7 @@ def _generation(response_id: str = "r1", status: str = "completed", **more: Any)
 
 
 def test_tokens_and_money_are_counted_once_for_each_generation() -> None:
-    """However often it is looked at; two generations are two."""
+    """The number of looks does not matter; two generations count twice."""
     first = _running(OPEN, _generation(status="queued"))
     once = seen(first, _generation())
     twice = seen(once, _generation())
@@ -156,13 +156,13 @@ def test_tokens_and_money_are_counted_once_for_each_generation() -> None:
 
 
 def test_without_a_price_there_is_no_cost() -> None:
-    """Null, not zero."""
+    """The cost is null, not zero."""
     record = _running(msgspec.structs.replace(OPEN, price=None), _generation())
     assert seen(record, _generation()).cost is None
 
 
-def test_a_response_says_what_the_provider_said() -> None:
-    """Code, message, reason and times, or null."""
+def test_a_response_has_what_the_provider_reported() -> None:
+    """Code, message, reason and times are kept, or null."""
     answer = _generation(
         status="incomplete", error_code="c", error_message="m", incomplete_reason="max_output_tokens", completed_at=60
     )
@@ -178,22 +178,22 @@ def test_a_response_says_what_the_provider_said() -> None:
 
 @pytest.mark.parametrize("unix", [10**30, -(10**30), 2**62, 253_402_300_800])
 def test_a_time_beyond_the_calendar_is_unknown(unix: int) -> None:
-    """Nothing is raised by a provider's clock."""
+    """A provider's clock raises nothing."""
     (response,) = _running(OPEN, _generation(created_at=unix)).responses
     assert response.created_at is None
     assert encode(msgspec.structs.replace(OPEN, responses=[response]))
 
 
-def test_a_log_line_says_which_job_and_nothing_of_its_text() -> None:
-    """Job and response id on every line; no document, prompt or output."""
+def test_a_log_line_names_the_job_and_none_of_its_text() -> None:
+    """Every line has job and response id, but no document, prompt or output."""
     record = _running(OPEN, _generation())
     keys = log_keys(record)
     assert (keys["job_id"], keys["response_id"], keys["run"]) == (OPEN.job_id, "r1", 1)
     assert "SECRET" not in repr(keys)
 
 
-def test_a_record_that_runs_says_since_when_and_under_which_ticket() -> None:
-    """What it waited for is over; the first create's time stays."""
+def test_a_running_record_has_its_start_and_its_ticket() -> None:
+    """It no longer waits for anything; the first create's time stays."""
     waiting = msgspec.structs.replace(
         OPEN, state=State.WAITING, waiting_for="provider", waits=3, elapsed_before_write_s=9.0
     )
@@ -204,7 +204,7 @@ def test_a_record_that_runs_says_since_when_and_under_which_ticket() -> None:
 
 
 def test_a_message_drives_the_records_next_step() -> None:
-    """Under a fresh ticket, following the current one; with attempt and id only where there is a generation."""
+    """It has a fresh ticket that follows the current one, and attempt and id only for a generation."""
     bare, bringing = OPEN.message(), OPEN.message("r1")
     assert (bare.job, bare.run, bare.key, bare.follows) == (OPEN.job_id, 1, OPEN.source.key, "t")
     assert (bare.response_id, bare.attempt) == (None, None)

@@ -1,4 +1,4 @@
-"""The runbook tells an operator who is woken up, or finds a failed document, what it means and what to do."""
+"""The runbook explains every alarm and every reason of failure, and says what to do."""
 
 import re
 import shlex
@@ -18,7 +18,7 @@ IN_TEMPLATE = re.findall(r"docs/runbook\.md#([a-z-]+)", (ROOT / "template.yaml")
 
 
 def sections(page: str) -> dict[str, str]:
-    """What is below each heading of a page, by the heading's anchor."""
+    """The text below each heading of a page, by the heading's anchor."""
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     _, *parts = re.split(r"^## (.+)\n", text, flags=re.MULTILINE)
     return {name.lower().replace(" ", "-"): body for name, body in zip(parts[::2], parts[1::2], strict=True)}
@@ -26,27 +26,27 @@ def sections(page: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("alarm", sorted({*ON_YANDEX, *IN_TEMPLATE}))
 def test_every_alarm_has_its_section(alarm: str) -> None:
-    """Those of the template and those that the checker logs: what it means, what to do, with a command."""
+    """Alarms of the template and of the checker's log have a meaning, a remedy, and a command."""
     section = sections("runbook.md")[alarm]
     assert "**What it means.**" in section
     assert "**What to do.**" in section
     assert re.search(r"^    (backburner|aws) ", section, re.MULTILINE), section
 
 
-def test_every_alarm_was_looked_for() -> None:
-    """Six in the template, five in the log."""
+def test_every_alarm_was_found() -> None:
+    """Six are in the template, five in the log."""
     assert len(set(IN_TEMPLATE)) == 6
     assert len(ON_YANDEX) == 5
 
 
 def test_every_reason_has_its_section() -> None:
-    """In the order of the contract."""
+    """They are in the contract's order."""
     assert list(sections("runbook-reasons.md")) == list(Reason)
 
 
 @pytest.mark.parametrize("reason", Reason)
 def test_the_section_of_a_reason_says_what_to_do(reason: Reason) -> None:
-    """What it means, what to look at, what to do, with commands to copy."""
+    """What it means, what to look at, and what to do, with commands to copy."""
     section = sections("runbook-reasons.md")[reason]
     for part in ("**What it means.**", "**What to look at.**", "**What to do.**"):
         assert part in section
@@ -54,8 +54,8 @@ def test_the_section_of_a_reason_says_what_to_do(reason: Reason) -> None:
 
 
 @pytest.mark.parametrize("page", ["runbook.md", "runbook-reasons.md"])
-def test_the_runbook_names_only_settings_that_there_are(page: str) -> None:
-    """Whoever reads it has no time for others."""
+def test_the_runbook_names_only_existing_settings(page: str) -> None:
+    """An operator in a hurry has no time for others."""
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     assert set(re.findall(r"BACKBURNER_[A-Z_]+", text)) <= settings.names()
 
@@ -73,8 +73,8 @@ def lines() -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("line", sorted({line for page, line in lines() if page.startswith(("docs", "README"))}))
-def test_every_command_of_the_documentation_can_be_given(line: str) -> None:
-    """Its name, its options and their values are those of the code."""
+def test_every_command_in_the_documentation_is_valid(line: str) -> None:
+    """Its name, options and values are those of the code."""
     words, command = shlex.split(line.partition(" |")[0].rstrip("&")), app
     while isinstance(command, click.Group):
         command = command.commands[words.pop(0)]

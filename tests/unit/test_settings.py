@@ -1,4 +1,4 @@
-"""Settings work together or are refused with every problem at once; a secret is never shown."""
+"""Settings work together or are refused with all problems at once; a secret is never shown."""
 
 import contextlib
 from dataclasses import asdict
@@ -53,19 +53,19 @@ def _problems(environment: dict[str, str]) -> str:
 def test_the_key_store_is_named_or_inferred_from_the_secrets_name(
     name: str, store: str | None, found: KeyStore
 ) -> None:
-    """What is named wins, so that code and policy cannot differ."""
+    """An explicit name wins, so that code and policy cannot differ."""
     environment = WHOLE | {"OPENAI_API_KEY": "", "BACKBURNER_API_KEY_SECRET": name}
     named = {"BACKBURNER_API_KEY_STORE": store} if store else {}
     assert from_env(environment | named).api_key_store is found
 
 
 def test_an_unknown_store_is_a_problem() -> None:
-    """With the words that are allowed."""
+    """The message lists the allowed words."""
     assert "SecretsManager, ParameterStore" in _problems(WHOLE | {"BACKBURNER_API_KEY_STORE": "Vault"})
 
 
 def test_the_defaults_are_the_contracts() -> None:
-    """Everything that names no resource has one; budgets are unset."""
+    """Every setting that names no resource has one; budgets are unset."""
     settings = from_env(WHOLE)
     assert {field: getattr(settings, field) for field, _ in NUMBERS.values()} == dict(NUMBERS.values())
     assert (settings.daily_tokens, settings.daily_cost) == (None, None)
@@ -75,7 +75,7 @@ def test_the_defaults_are_the_contracts() -> None:
 
 
 def test_every_name_is_read() -> None:
-    """Each setting comes from the variable of its name."""
+    """Each setting is read from the variable of its name."""
     environment = WHOLE | {name: str(100 + n) for n, name in enumerate(NUMBERS)}
     environment |= {"BACKBURNER_DAILY_TOKENS": "5000", "BACKBURNER_DAILY_COST": "1.5"}
     environment |= {"OPENAI_BASE_URL": "http://p/v1", "OPENAI_PROJECT_ID": "p", "OPENAI_ORG_ID": "o"}
@@ -110,12 +110,12 @@ def test_every_name_is_read() -> None:
 
 @pytest.mark.parametrize("odd", ["a b", "-", "m=1", "gemma, -"])
 def test_names_of_models_that_see_are_names(odd: str) -> None:
-    """With an example of how they are written."""
+    """The message shows how to write them."""
     assert "BACKBURNER_VISION_MODELS has" in _problems(WHOLE | {"BACKBURNER_VISION_MODELS": odd})
 
 
-def test_all_problems_stand_in_one_message() -> None:
-    """An empty environment, wrong numbers, a wrong provider: the operator reads them all at once."""
+def test_all_problems_are_in_one_message() -> None:
+    """An empty environment, wrong numbers, a wrong provider: the operator reads all at once."""
     wrong = {
         "BACKBURNER_PROVIDER": "clippy",
         "BACKBURNER_LEASE_S": "901",
@@ -131,15 +131,15 @@ def test_all_problems_stand_in_one_message() -> None:
 @pytest.mark.parametrize("name", [name for name in WHOLE if name != "BACKBURNER_PROVIDER"])
 @pytest.mark.parametrize("value", [None, "", "  "])
 def test_nothing_that_names_a_resource_has_a_default(name: str, value: str | None) -> None:
-    """Missing and blank are the same."""
+    """A blank value is a missing one."""
     environment = {key: given for key, given in WHOLE.items() if key != name} | ({name: value} if value else {})
     assert name in _problems(environment)
 
 
 @pytest.mark.parametrize("name", NUMBERS)
 @pytest.mark.parametrize("value", ["0", "-1", "1.5", "ten", "1e3", "٣", "0x10"])
-def test_a_number_that_is_none_is_refused(name: str, value: str) -> None:
-    """Whole and above 0."""
+def test_an_invalid_number_is_refused(name: str, value: str) -> None:
+    """It must be whole and above 0."""
     assert name in _problems(WHOLE | {name: value})
 
 
@@ -151,13 +151,13 @@ def test_there_are_one_to_four_ticks_a_minute(value: str) -> None:
 
 @pytest.mark.parametrize("name", BUDGETS)
 @pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "many"])
-def test_a_budget_that_is_none_is_refused(name: str, value: str) -> None:
-    """A budget of nothing would stop everything for ever."""
+def test_an_invalid_budget_is_refused(name: str, value: str) -> None:
+    """A budget of zero would stop everything for ever."""
     assert name in _problems(WHOLE | {name: value})
 
 
 def test_a_lease_fits_into_a_delay() -> None:
-    """900 s is the longest that a queue can hold a guard back."""
+    """A queue can delay a guard by 900 s at most."""
     assert from_env(WHOLE | {"BACKBURNER_LEASE_S": "900"}).lease_s == 900
     assert "900" in _problems(WHOLE | {"BACKBURNER_LEASE_S": "901"})
 
@@ -185,8 +185,8 @@ def test_a_lease_fits_into_a_delay() -> None:
         ),
     ],
 )
-def test_what_contradicts_itself_is_refused(change: dict[str, str], named: str) -> None:
-    """By the name of what to change."""
+def test_contradictory_settings_are_refused(change: dict[str, str], named: str) -> None:
+    """The message names what to change."""
     assert named in _problems(WHOLE | change)
 
 
@@ -198,12 +198,12 @@ def test_what_contradicts_itself_is_refused(change: dict[str, str], named: str) 
     ],
 )
 def test_a_value_that_cannot_be_read_at_all_is_a_problem_like_any_other(change: dict[str, str]) -> None:
-    """It is named beside the others; nothing but `ConfigError` is raised."""
+    """It is named with the others; only `ConfigError` is raised."""
     assert next(iter(change)) in _problems(WHOLE | change)
 
 
 def test_yandex_is_the_default_and_has_its_endpoint() -> None:
-    """With the folder as the project."""
+    """The folder is the project."""
     environment = {name: value for name, value in WHOLE.items() if name != "BACKBURNER_PROVIDER"}
     settings = from_env(environment | {"OPENAI_PROJECT_ID": "folder"})
     assert (settings.provider, settings.profile) == (Provider.YANDEX, PROFILES[Provider.YANDEX])
@@ -211,7 +211,7 @@ def test_yandex_is_the_default_and_has_its_endpoint() -> None:
 
 
 def test_yandex_has_its_published_quotas_if_nothing_is_set() -> None:
-    """5,000 submissions an hour and 50 reads a second; what is set wins."""
+    """5,000 submissions an hour and 50 reads a second; explicit settings win."""
     yandex = WHOLE | {"BACKBURNER_PROVIDER": "yandex", "OPENAI_PROJECT_ID": "folder"}
     settings, slower = from_env(yandex), from_env(yandex | {"BACKBURNER_SUBMITS_PER_MINUTE": "5"})
     assert (settings.submits_per_minute, settings.polls_per_second) == (83, 50)
@@ -220,21 +220,21 @@ def test_yandex_has_its_published_quotas_if_nothing_is_set() -> None:
 
 
 def test_only_yandex_may_go_without_a_key() -> None:
-    """There the token of each call serves, if there is one; elsewhere a key is required."""
+    """There, each call's token serves, if there is one; elsewhere a key is required."""
     keyless = {name: value for name, value in WHOLE.items() if name != "OPENAI_API_KEY"}
     assert from_env(keyless | {"BACKBURNER_PROVIDER": "yandex", "OPENAI_PROJECT_ID": "folder"}).api_key is None
     assert "OPENAI_API_KEY" in _problems(keyless)
 
 
 @pytest.mark.parametrize("protocol", ["json", "query"])
-def test_the_queues_speak_what_is_asked_for(protocol: str) -> None:
-    """JSON unless told otherwise."""
+def test_the_queue_protocol_can_be_chosen(protocol: str) -> None:
+    """JSON is the default."""
     assert from_env(WHOLE | {"BACKBURNER_QUEUE_PROTOCOL": protocol}).queue_protocol == protocol
     assert "BACKBURNER_QUEUE_PROTOCOL" in _problems(WHOLE | {"BACKBURNER_QUEUE_PROTOCOL": "xml"})
 
 
 def test_a_secret_is_never_shown() -> None:
-    """Not by the settings, printed or in a message of any problem."""
+    """Neither the printed settings nor an error message contains one."""
     settings = from_env(WHOLE)
     assert SECRET not in repr(settings)
     assert SECRET not in str(settings)
@@ -251,7 +251,7 @@ def test_any_environment_gives_settings_or_a_config_error(environment: dict[str,
 
 @pytest.mark.parametrize("value", ["Tools", "tools tool_choice", "tools, a-b", "**"])
 def test_an_invalid_parameter_name_is_a_problem(value: str) -> None:
-    """A list that was written otherwise would allow nothing, in silence."""
+    """A list in the wrong format would silently allow nothing."""
     assert "BACKBURNER_LINE_PARAMETERS" in _problems(WHOLE | {"BACKBURNER_LINE_PARAMETERS": value})
 
 
@@ -262,10 +262,10 @@ HOOK = {
 
 
 def test_nobody_is_notified_unless_a_channel_is_named() -> None:
-    """Off by default; a named channel is told of both."""
+    """Notifications are off by default; a named channel is told of documents and folders."""
     assert not from_env(WHOLE).notify.is_on
-    told = from_env(WHOLE | HOOK).notify
-    assert (told.documents, told.folders) == (True, True)
+    notify = from_env(WHOLE | HOOK).notify
+    assert (notify.documents, notify.folders) == (True, True)
     assert SECRET not in repr(from_env(WHOLE | HOOK))
 
 
@@ -274,9 +274,9 @@ def test_nobody_is_notified_unless_a_channel_is_named() -> None:
     [("documents", True, False), ("folders", False, True), (" folders , documents ", True, True)],
 )
 def test_the_kinds_of_notifications_can_be_chosen(said: str, documents: bool, folders: bool) -> None:  # noqa: FBT001 - a table's row
-    """Documents, folders or both; without a channel too, since submit only notes down."""
-    told = from_env(WHOLE | {"BACKBURNER_NOTIFY": said}).notify
-    assert (told.documents, told.folders) == (documents, folders)
+    """Documents, folders or both; also without a channel, because submit only writes notices."""
+    notify = from_env(WHOLE | {"BACKBURNER_NOTIFY": said}).notify
+    assert (notify.documents, notify.folders) == (documents, folders)
 
 
 @pytest.mark.parametrize(
@@ -290,11 +290,11 @@ def test_the_kinds_of_notifications_can_be_chosen(said: str, documents: bool, fo
         ({"BACKBURNER_NOTIFY_QUEUE_URL": WHOLE["BACKBURNER_PENDING_QUEUE_URL"]}, "own queues"),
     ],
 )
-def test_a_notification_that_could_not_be_sent_is_refused(more: dict[str, str], word: str) -> None:
-    """Before anything is begun, and without a word of the secret."""
+def test_a_channel_that_could_not_be_notified_is_refused(more: dict[str, str], word: str) -> None:
+    """It is refused before any work starts, and without showing the secret."""
     assert word in _problems(WHOLE | HOOK | more)
 
 
 def test_a_webhook_on_this_machine_needs_no_certificate() -> None:
-    """For trying it."""
+    """This allows trying it out."""
     assert from_env(WHOLE | HOOK | {"BACKBURNER_NOTIFY_WEBHOOK_URL": "http://127.0.0.1:9/x"}).notify.webhook_url

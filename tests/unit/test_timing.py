@@ -1,4 +1,4 @@
-"""Waiting keeps to its bounds, and a pace lets no more begin in a second than it says."""
+"""Delays stay within their bounds, and a pace allows no more starts in a second than it says."""
 
 import asyncio
 from itertools import pairwise
@@ -35,7 +35,7 @@ HINTS = st.none() | st.floats(0, 10_000)
 
 @given(st.floats(0, 10**7), HINTS)
 def test_the_next_poll_of_an_unknown_model_is_at_about_a_fifth_of_the_age(age_s: float, hint_s: float | None) -> None:
-    """± 20 %, from 2 s, or the provider's hint where that is later."""
+    """It varies by ± 20 %, starts at 2 s, and follows the provider's hint if that is later."""
     own, hint = min(300.0, max(2.0, age_s / 5)), min(300.0, hint_s or 0)
     polled = next_poll_s(age_s, hint_s)
     assert polled >= max(0.8 * own, hint)
@@ -45,8 +45,8 @@ def test_the_next_poll_of_an_unknown_model_is_at_about_a_fifth_of_the_age(age_s:
 @pytest.mark.parametrize(
     ("age_s", "pause_s"), [(0, 50), (30, 20), (50, 12.5), (80, 12.5), (100, 12.5), (200, 25), (4000, 500)]
 )
-def test_polls_come_close_together_where_such_generations_end(age_s: float, pause_s: float) -> None:
-    """Of those that take 100 s: half of it, then an eighth of it, and later of the age, ± 20 %, at most 5 minutes."""
+def test_polls_are_dense_when_such_generations_usually_end(age_s: float, pause_s: float) -> None:
+    """If they take 100 s, pauses are half of it, then an eighth of it, later of the age, ± 20 %, up to 5 minutes."""
     polled = [next_poll_s(age_s, usual_s=100) for _ in range(200)]
     assert 0.8 * min(300, pause_s) <= min(polled)
     assert max(polled) <= min(300, 1.2 * pause_s)
@@ -55,7 +55,7 @@ def test_polls_come_close_together_where_such_generations_end(age_s: float, paus
 
 @pytest.mark.parametrize("usual_s", [None, 1.0, 80.0, 3600.0, 86_400.0])
 def test_lines_are_polled_at_the_same_ages_as_documents(usual_s: float | None) -> None:
-    """The list has each age at which a document would be polled without jitter, up to the first that is still ahead."""
+    """The list has each age at which a document is polled without jitter, up to the next poll."""
     ages = poll_ages_s(usual_s, 7200)
     assert ages[0] == first_poll_s(usual_s)
     for before, after in pairwise(ages):
@@ -67,24 +67,24 @@ def test_lines_are_polled_at_the_same_ages_as_documents(usual_s: float | None) -
     ("shows_s", "pause_s", "wanted"),
     [(39, 20, True), (41, 20, False), (9, 60, True), (11, 60, False), (0, 61, False), (51, 2, False)],
 )
-def test_a_tick_stays_where_the_next_one_would_be_late_by_more_than_the_pause(
+def test_a_tick_stays_if_the_next_one_would_be_late_by_more_than_the_pause(
     shows_s: float,
     pause_s: float,
     wanted: bool,  # noqa: FBT001 - from the table
 ) -> None:
-    """With 50 s to go, and the next tick in a minute; not for what shows when it is over. No minute becomes two."""
+    """It has 50 s left, and the next tick is in a minute; what is due after its end does not count."""
     assert is_worth_staying(shows_s, pause_s, left_s=50, next_s=60) is wanted
 
 
 @pytest.mark.parametrize("pause_s", [MAX_VISIT_S, MAX_WAIT_S, UNREADABLE_S])
 def test_a_fixed_pause_ends_shortly_before_a_tick(pause_s: float) -> None:
-    """If it began early in one. With exactly a minute it ended just after the next one had left."""
+    """This holds if it began early in one; after exactly a minute, the next tick would just have left."""
     assert pause_s % MINUTE_S == MINUTE_S - 10
 
 
 @pytest.mark.parametrize("hint_s", [None, 86_400.0, 1e308, 365 * 86_400.0])
 def test_polls_are_at_most_five_minutes_apart(hint_s: float | None) -> None:
-    """However old the generation is, and whatever the provider says."""
+    """This holds for any age of the generation and any hint of the provider."""
     assert max(next_poll_s(10**6, hint_s) for _ in range(200)) <= 300
 
 
@@ -92,7 +92,7 @@ def test_polls_are_at_most_five_minutes_apart(hint_s: float | None) -> None:
 def test_a_look_comes_before_the_deadline_and_before_the_provider_forgets(
     age_s: float, hint_s: float | None, round_s: float, max_s: float, left_s: float
 ) -> None:
-    """With fifty thousand in flight a round takes long: never longer than what has ended is kept."""
+    """A round over fifty thousand takes long, but never longer than ended generations are kept."""
     polled = next_poll_s(age_s, hint_s, round_s=round_s, max_s=max_s, left_s=left_s)
     assert 1.6 <= polled <= max(2.0, min(max_s, max(300.0, 2 * round_s)))
     assert polled <= max(2.0, left_s)
@@ -100,7 +100,7 @@ def test_a_look_comes_before_the_deadline_and_before_the_provider_forgets(
 
 @pytest.mark.parametrize("provider", Provider)
 def test_no_more_are_open_than_can_be_looked_at_in_time(provider: Provider) -> None:
-    """What a provider keeps for ten minutes is looked at every five."""
+    """If a provider keeps results for ten minutes, each is looked at every five."""
     profile = PROFILES[provider]
     assert profile.max_watched(50) / 50 <= profile.max_gap_s <= (profile.results_kept_s or 600) / 2
     assert PROFILES[Provider.GENERIC].max_gap_s == 300
@@ -108,14 +108,14 @@ def test_no_more_are_open_than_can_be_looked_at_in_time(provider: Provider) -> N
 
 @pytest.mark.parametrize("hint_s", [None, 0.0, 61.0, 50_000.0, 10.0**9])
 def test_every_delay_fits_a_queue(hint_s: float | None) -> None:
-    """Whatever the provider says; a probe comes with the next tick at the soonest, and each five minutes at least."""
+    """It does for any hint; a probe comes no sooner than the next tick, and at least every five minutes."""
     assert next_poll_s(10, hint_s) <= 300
     assert max(60, min(hint_s or 0, 300)) == probe_s(hint_s)
 
 
 @given(st.integers(0, 10**6), HINTS | st.just(10.0**9))
 def test_backing_off_doubles_up_to_a_queues_longest_delay(tries: int, hint_s: float | None) -> None:
-    """2 s, 4 s, …, ± 20 %, or the hint where that is later; at most 900 s."""
+    """It waits 2 s, 4 s, …, ± 20 %, or the hint if that is later; at most 900 s."""
     own = 2.0 * 2 ** min(tries, 10)
     waited = backoff_s(tries, hint_s)
     assert 0 < waited <= 900
@@ -125,19 +125,19 @@ def test_backing_off_doubles_up_to_a_queues_longest_delay(tries: int, hint_s: fl
 
 @given(st.floats(0, 10**7), st.floats(0, 60))
 def test_a_segment_that_waits_for_slots_asks_less_and_less_often(waited_s: float, min_s: float) -> None:
-    """At about a fifth of the time waited, ± 20 %, and at least with every second tick."""
+    """It asks after about a fifth of the time waited, ± 20 %, and at least with every second tick."""
     own = min(MAX_WAIT_S, waited_s / 5)
     assert max(min_s, 0.8 * own) <= ask_again_s(waited_s, min_s) <= max(min_s, min(MAX_WAIT_S, 1.2 * own))
 
 
-def test_the_spread_spreads() -> None:
+def test_jitter_spreads_a_burst() -> None:
     """A burst of jobs does not come back as a burst."""
     assert len({next_poll_s(100) for _ in range(50)}) > 40
     assert len({backoff_s(3) for _ in range(50)}) > 40
 
 
 def test_the_first_look_follows_the_usual_duration() -> None:
-    """Half of the usual, per model; 2 s while unknown, never more than 5 minutes."""
+    """It is at half of the model's usual duration; at 2 s while unknown, and never after more than 5 minutes."""
     world = World()
     governor = Governor(
         shared=SharedCounters(
@@ -163,8 +163,8 @@ def test_the_first_look_follows_the_usual_duration() -> None:
 
 
 @pytest.mark.parametrize("poison_s", [1e308, -1e308, 1.9e12])
-def test_what_is_learnt_is_bounded_and_outvoted(poison_s: float) -> None:
-    """One generation with impossible times makes nobody's look late."""
+def test_what_is_learnt_is_bounded_and_outweighed(poison_s: float) -> None:
+    """One generation with impossible times does not delay any look."""
     counters = Counters()
     learn(counters, "m", poison_s, InputCount(chars_per_token=1e308, picture_scale=1e308))
     assert 0 <= counters.usual_s["m"] <= 86_400
@@ -177,7 +177,7 @@ def test_what_is_learnt_is_bounded_and_outvoted(poison_s: float) -> None:
 
 
 def test_one_slow_generation_does_not_make_the_next_looks_late() -> None:
-    """It takes a thousand times as long as the others, and the first look is four times as late for it."""
+    """It takes a thousand times as long as the others, and delays the next first look only fourfold."""
     counters = Counters()
     for took_s in (*[20.0] * 20, 20_000.0):
         learn(counters, "m", took_s)
@@ -187,7 +187,7 @@ def test_one_slow_generation_does_not_make_the_next_looks_late() -> None:
 @pytest.mark.parametrize("per_second", [1, 3, 50])
 @pytest.mark.parametrize("arrive_s", [0.0, 0.005, 0.4])
 def test_no_more_turns_begin_in_a_second_than_allowed(per_second: int, arrive_s: float) -> None:
-    """In any window of a second, however the callers come; and none waits longer than it must."""
+    """This holds for any window of a second and any arrivals; none waits longer than it must."""
     world = World()
     pace, begun = Pace(per_second, FakeClock(world)), list[float]()
 
@@ -207,7 +207,7 @@ def test_no_more_turns_begin_in_a_second_than_allowed(per_second: int, arrive_s:
 
 
 def test_a_pause_is_not_saved_up() -> None:
-    """After a quiet minute there is no burst."""
+    """A quiet minute is not followed by a burst."""
     world = World()
     pace, begun = Pace(10, FakeClock(world)), list[float]()
 

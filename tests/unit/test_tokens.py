@@ -1,4 +1,4 @@
-"""How long is too long."""
+"""How long a document may be."""
 
 import pytest
 from hypothesis import given
@@ -52,14 +52,14 @@ def test_limits_that_cannot_work_together_are_the_recipes_fault(front):
 
 @pytest.mark.parametrize("window", [1024, 2048, 4096, 8192])
 def test_without_a_cap_the_output_follows_the_window(window):
-    """A quarter of a small one is for the answer: a recipe without a cap works with every model."""
+    """A quarter of a small window is for the answer, so a recipe without a cap works with every model."""
     assert room_tokens(recipe(), window) == int((window - 3 - window // 4) * 0.9)
     assert room_tokens(recipe(), 32_768) == int((32_768 - 3 - 4000) * 0.9)
 
 
 @pytest.mark.parametrize("front", ["", "max_output_tokens: 1900", "split: {max_input_tokens: 1900}"])
 def test_the_remedy_of_a_window_that_is_too_small_names_the_cap(front):
-    """Which is what leaves no room; a recipe of three words cannot be shortened."""
+    """The cap leaves no room; a recipe of three words cannot be shortened."""
     with pytest.raises(JobError, match="max_output_tokens"):
         room_tokens(recipe(front), 2048 if front else 500)
 

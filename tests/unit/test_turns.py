@@ -1,4 +1,4 @@
-"""Turns at creating lines: who gets the next one, and how long somebody without slots waits."""
+"""Turns to create lines: who gets the next one, and how long a segment without slots waits."""
 
 import asyncio
 import math
@@ -10,12 +10,12 @@ from support.fakes import World
 
 
 def run(story: Coroutine[Any, Any, None]) -> None:
-    """In virtual time."""
+    """Run a story in virtual time."""
     World().run(story)
 
 
 async def take(turns: Turns, name: str, came: list[str], *, has_begun: bool, for_s: float, limit_s: float) -> None:
-    """Visit a segment that takes the turn for a while."""
+    """Visit a segment that holds the turn for a while."""
     with turns.visiting():
         async with turns.taken(has_begun=has_begun, limit_s=limit_s) as is_ours:
             came.append(name if is_ours else f"not {name}")
@@ -37,8 +37,8 @@ def test_segments_that_have_begun_come_first() -> None:
     run(story())
 
 
-def test_whoever_waits_too_long_goes_without_and_leaves_its_place_to_others() -> None:
-    """Its own lines are due for a poll, or the tick ends; also where it is cancelled."""
+def test_a_segment_that_waits_too_long_goes_on_without_a_turn() -> None:
+    """It stops if its own lines are due, the tick ends, or it is cancelled; the next one takes its place."""
 
     async def story() -> None:
         turns, came = Turns(), list[str]()
@@ -55,8 +55,8 @@ def test_whoever_waits_too_long_goes_without_and_leaves_its_place_to_others() ->
     run(story())
 
 
-def test_so_many_wait_and_no_more() -> None:
-    """They take places of messages that only need a poll."""
+def test_the_number_of_waiting_segments_is_bounded() -> None:
+    """They take the places of messages that only need a poll."""
 
     async def story() -> None:
         turns, came = Turns(), list[str]()
@@ -72,8 +72,8 @@ def test_so_many_wait_and_no_more() -> None:
     run(story())
 
 
-def test_without_slots_it_waits_for_others_that_are_at_work_and_for_nobody_else() -> None:
-    """Until slots are given back, or the others have ended, or wait for the turn themselves."""
+def test_a_segment_without_slots_waits_only_for_those_at_work() -> None:
+    """It waits until slots are released, or the others have ended or wait for the turn themselves."""
 
     async def story() -> None:
         loop, turns = asyncio.get_running_loop(), Turns()

@@ -29,48 +29,48 @@ def _said(answer: Answer, call: Call = Call.RETRIEVE, **more: Any) -> tuple[Act,
 
 @pytest.mark.parametrize("status", ["queued", "in_progress"])
 def test_a_running_generation_is_polled(status: str) -> None:
-    """With the provider's own hint."""
+    """The provider's own hint is kept."""
     assert judge(_generation(status, poll_after_s=3.0), Call.RETRIEVE) == Verdict(act=Act.POLL, after_s=3.0)
 
 
 def test_a_text_is_committed() -> None:
-    """Completed, with text, valid against the schema if there is one."""
+    """It is complete, and valid against the schema if there is one."""
     assert _said(_generation(text="a")) == (Act.COMMIT, None)
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n\t", "\u00a0"])
-def test_no_text_is_tried_again(text: str) -> None:
-    """Then it is `empty_output`."""
+def test_an_answer_without_text_is_tried_again(text: str) -> None:
+    """Then the reason is `empty_output`."""
     assert _said(_generation(text=text)) == (Act.RETRY, Reason.EMPTY_OUTPUT)
 
 
-def test_a_text_against_the_schema_is_tried_again() -> None:
-    """Then it is `schema_mismatch`, and the problem is kept."""
+def test_a_text_that_violates_the_schema_is_tried_again() -> None:
+    """Then the reason is `schema_mismatch`, and the problem is kept."""
     verdict = judge(_generation(text="{}"), Call.RETRIEVE, schema_problem="at a: missing")
     assert (verdict.act, verdict.reason, verdict.message) == (Act.RETRY, Reason.SCHEMA_MISMATCH, "at a: missing")
 
 
 @pytest.mark.parametrize("text", ["", "a"])
 def test_a_refusal_fails(text: str) -> None:
-    """With or without text beside it: it is no result."""
+    """It is no result, whether or not there is text beside it."""
     assert _said(_generation(text=text, refusal="No.")) == (Act.FAIL, Reason.REFUSED)
 
 
-def test_a_truncated_answer_is_enlarged() -> None:
-    """Never the identical request; then `output_truncated`."""
+def test_the_cap_of_a_truncated_answer_is_enlarged() -> None:
+    """The identical request is never sent again; then the reason is `output_truncated`."""
     answer = _generation("incomplete", text="half", incomplete_reason="max_output_tokens")
     assert _said(answer) == (Act.ENLARGE, Reason.OUTPUT_TRUNCATED)
 
 
 def test_a_filtered_answer_fails() -> None:
-    """`content_filter`."""
+    """The reason is `content_filter`."""
     answer = _generation("incomplete", text="half", incomplete_reason="content_filter")
     assert _said(answer) == (Act.FAIL, Reason.CONTENT_FILTER)
 
 
 @pytest.mark.parametrize("code", ["rate_limit_exceeded", "server_error", "solar_flare", "", "vector_store_timeout"])
 def test_a_failed_generation_is_tried_again(code: str) -> None:
-    """Then it is `provider_failed`, the code verbatim."""
+    """Then the reason is `provider_failed`, with the code verbatim."""
     verdict = judge(_generation("failed", error_code=code, error_message="m"), Call.RETRIEVE)
     assert (verdict.act, verdict.reason) == (Act.RETRY, Reason.PROVIDER_FAILED)
     assert code in verdict.message
@@ -78,7 +78,7 @@ def test_a_failed_generation_is_tried_again(code: str) -> None:
 
 @pytest.mark.parametrize("code", sorted(REJECTED))
 def test_a_rejected_prompt_fails(code: str) -> None:
-    """The same request would meet the same end."""
+    """The same request would fail again."""
     verdict = judge(_generation("failed", error_code=code, error_message="bad words"), Call.RETRIEVE)
     assert (verdict.act, verdict.reason) == (Act.FAIL, Reason.REJECTED_BY_PROVIDER)
     assert "bad words" in verdict.message
@@ -88,72 +88,72 @@ def test_a_rejected_prompt_fails(code: str) -> None:
 @pytest.mark.parametrize("reason", [Reason.DEADLINE_EXCEEDED, Reason.CANCELLED])
 @pytest.mark.parametrize("status", ["cancelled", "queued", "in_progress", "incomplete", "failed", "paused"])
 def test_what_we_cancelled_fails_with_our_reason(reason: Reason, status: str) -> None:
-    """As it was recorded before we asked."""
+    """It is the one recorded before we asked."""
     assert _said(_generation(status), cancelled_for=reason) == (Act.FAIL, reason)
 
 
 def test_a_result_that_came_after_all_is_taken_at_the_deadline() -> None:
-    """But an operator's cancel holds."""
+    """An operator's cancel holds all the same."""
     answer = _generation(text="a")
     assert _said(answer, cancelled_for=Reason.DEADLINE_EXCEEDED) == (Act.COMMIT, None)
     assert _said(answer, cancelled_for=Reason.CANCELLED) == (Act.FAIL, Reason.CANCELLED)
 
 
 def test_what_the_provider_cancelled_is_tried_again() -> None:
-    """Nobody of us asked."""
+    """We did not ask for it."""
     assert _said(_generation("cancelled")) == (Act.RETRY, Reason.PROVIDER_FAILED)
 
 
 def test_a_404_is_lost_unless_it_is_young() -> None:
-    """Within 60 s of the create it is not believed."""
+    """It is not believed within 60 s of the create."""
     assert _said(_trouble(404)) == (Act.LOST, Reason.LOST)
     assert _said(_trouble(404), young=True) == (Act.POLL, None)
 
 
 @pytest.mark.parametrize("reason", [Reason.DEADLINE_EXCEEDED, Reason.CANCELLED])
 def test_a_404_after_our_cancel_starts_nothing_new(reason: Reason) -> None:
-    """A provider that forgets what was cancelled: the job ends as we said, and is not paid again."""
+    """If the provider forgets what was cancelled, the job ends with our reason and is not paid again."""
     assert _said(_trouble(404), cancelled_for=reason) == (Act.FAIL, reason)
 
 
 @pytest.mark.parametrize("status", [None, 302, 409, 418, 425, 429, 451, 500, 501, 502, 503, 504, 529])
 def test_trouble_on_a_retrieve_changes_nothing(status: int | None) -> None:
-    """It runs on; Retry-After is honoured."""
+    """The generation runs on, and Retry-After is honoured."""
     verdict = judge(_trouble(status, retry_after_s=7.0), Call.RETRIEVE)
     assert (verdict.act, verdict.reason, verdict.after_s) == (Act.POLL, None, 7.0)
 
 
 def test_a_request_that_timed_out_at_the_provider_is_a_time_out() -> None:
-    """408 on a retrieve says nothing about the generation: a second one would be paid while the first runs."""
+    """408 on a retrieve says nothing about the generation: another would be paid while it runs."""
     assert _said(_trouble(408)) == (Act.POLL, None)
 
 
 @pytest.mark.parametrize("call", Call)
 @pytest.mark.parametrize("code", ["", *sorted(EXHAUSTED)])
 @pytest.mark.parametrize("status", [401, 402, 403, 429, 400, 404, 500])
-def test_a_key_or_quota_that_is_out_pauses(call: Call, code: str, status: int) -> None:
-    """Before every other row: nothing is failed by it."""
+def test_a_rejected_key_or_an_exhausted_quota_pauses(call: Call, code: str, status: int) -> None:
+    """It takes precedence over every other row, and fails no job."""
     if code or status in (401, 402):
         verdict = judge(_trouble(status, code, retry_after_s=9.0), call, cancelled_for=Reason.CANCELLED)
         assert (verdict.act, verdict.reason, verdict.after_s) == (Act.PAUSE, None, 9.0)
 
 
 @pytest.mark.parametrize("code", sorted(EXHAUSTED))
-def test_a_generation_that_failed_for_money_pauses(code: str) -> None:
+def test_a_generation_that_failed_for_lack_of_money_pauses(code: str) -> None:
     """It is not the document's fault."""
     assert _said(_generation("failed", error_code=code)) == (Act.PAUSE, None)
 
 
 @pytest.mark.parametrize("status", [400, 422])
 def test_a_document_that_is_too_long_is_split(status: int) -> None:
-    """On its create, and as a failed generation; then it is `document_too_large`."""
+    """It is at its create and as a failed generation; then the reason is `document_too_large`."""
     answers = _trouble(status, "context_length_exceeded"), _generation("failed", error_code="context_length_exceeded")
     assert {_said(answer, Call.CREATE) for answer in answers} == {(Act.SPLIT, Reason.DOCUMENT_TOO_LARGE)}
 
 
 @pytest.mark.parametrize("status", [400, 404, 405, 413, 422])
 def test_a_refused_create_fails(status: int) -> None:
-    """With the provider's own words."""
+    """It keeps the provider's own words."""
     verdict = judge(_trouble(status, "invalid_value"), Call.CREATE)
     assert (verdict.act, verdict.reason) == (Act.FAIL, Reason.REJECTED_BY_PROVIDER)
     assert "invalid_value" in verdict.message
@@ -168,27 +168,27 @@ def test_a_create_that_started_nothing_waits(answer: FailedCall) -> None:
 
 @pytest.mark.parametrize("status", [None, 500, 502, 504, 529])
 def test_a_create_that_may_have_started_something_is_ambiguous(status: int | None) -> None:
-    """One suspected orphan, one attempt used."""
+    """It costs one suspected orphan and one attempt."""
     assert _said(_trouble(status), Call.CREATE) == (Act.AMBIGUOUS, Reason.PROVIDER_FAILED)
 
 
 @pytest.mark.parametrize("status", [300, 402 + 16, 409, 425, 451])
 def test_any_other_refusal_of_a_create_is_tried_again(status: int) -> None:
-    """With backoff."""
+    """It backs off."""
     assert _said(_trouble(status), Call.CREATE) == (Act.RETRY, Reason.PROVIDER_FAILED)
 
 
 @pytest.mark.parametrize("status", [400, 404, 405, 410, 422])
 def test_an_absence_is_loss_only_once_it_is_believed(status: int) -> None:
-    """One odd answer about a generation that runs must not pay for another."""
+    """One odd answer about a running generation must not pay for another."""
     assert _said(_trouble(status), young=True) == (Act.POLL, None)
     assert _said(_trouble(status)) == (Act.LOST, Reason.LOST)
     assert _said(_trouble(status), cancelled_for=Reason.DEADLINE_EXCEEDED) == (Act.FAIL, Reason.DEADLINE_EXCEEDED)
 
 
 @pytest.mark.parametrize("status", ["paused", "expired", "requires_action", "validating", "", "ЗАВЕРШЕНО"])
-def test_a_status_that_nobody_documented_is_looked_at_again(status: str) -> None:
-    """It may still end; at the deadline it is cancelled, and what it says then is in the record, verbatim."""
+def test_an_undocumented_status_is_polled_again(status: str) -> None:
+    """It may still end; at the deadline it is cancelled, and its words are in the record verbatim."""
     assert _said(_generation(status)) == (Act.POLL, None)
     verdict = judge(_generation(status), Call.RETRIEVE, cancelled_for=Reason.DEADLINE_EXCEEDED)
     assert (verdict.act, verdict.reason) == (Act.FAIL, Reason.DEADLINE_EXCEEDED)
@@ -202,7 +202,7 @@ def test_a_status_that_nobody_documented_is_looked_at_again(status: str) -> None
         ("canceled", Act.RETRY), ("CANCELLED", Act.RETRY), ("FAILED", Act.RETRY),
     ],
 )  # fmt: skip
-def test_a_status_is_known_however_it_is_spelt(spelt: str, act: Act) -> None:
+def test_a_status_is_recognised_however_it_is_spelt(spelt: str, act: Act) -> None:
     """A finished text is not paid for again because of capital letters."""
     assert judge(_generation(spelt, text="a"), Call.RETRIEVE).act is act
 
@@ -217,13 +217,13 @@ def test_a_status_is_known_however_it_is_spelt(spelt: str, act: Act) -> None:
     ],
 )
 def test_a_text_that_is_cut_off_is_not_complete(more: dict[str, Any]) -> None:
-    """Whatever the status says: a message that calls itself incomplete, or as many tokens as the cap that was sent."""
-    told = {"text": "half a"} | more
-    assert _said(_generation(**told), cap=400) == (Act.ENLARGE, Reason.OUTPUT_TRUNCATED)
+    """The status may say so, but a message is incomplete, or the tokens equal the cap that was sent."""
+    context = {"text": "half a"} | more
+    assert _said(_generation(**context), cap=400) == (Act.ENLARGE, Reason.OUTPUT_TRUNCATED)
 
 
 def test_a_text_below_its_cap_is_complete() -> None:
-    """So is one without a cap, however long."""
+    """One without a cap is too, however long."""
     usage = Usage(output_tokens=399)
     assert _said(_generation(text="a", usage=usage), cap=400) == (Act.COMMIT, None)
     assert _said(_generation(text="a", usage=usage)) == (Act.COMMIT, None)
@@ -232,8 +232,8 @@ def test_a_text_below_its_cap_is_complete() -> None:
 @pytest.mark.parametrize(
     "answer", [_trouble(None, is_garbled=True), _trouble(302), _trouble(425), _trouble(404), _trouble(400)]
 )
-def test_an_answer_that_never_says_anything_is_the_providers_failure(answer: FailedCall) -> None:
-    """A day after the deadline; an outage, however long, is not."""
+def test_meaningless_answers_are_the_providers_failure_in_the_end(answer: FailedCall) -> None:
+    """They are a day after the deadline; an outage, however long, is not."""
     assert _said(answer, young=True) == (Act.POLL, None)
     assert _said(answer, young=True, overdue=True) == (Act.FAIL, Reason.PROVIDER_FAILED)
     for outage in (_trouble(None), _trouble(503), _trouble(429), _trouble(408)):
@@ -242,12 +242,12 @@ def test_an_answer_that_never_says_anything_is_the_providers_failure(answer: Fai
 
 @pytest.mark.parametrize("code", ["", "not_implemented"])
 def test_a_service_that_cannot_do_it_pauses(code: str) -> None:
-    """501 generated nothing and is about no document."""
+    """A 501 generated nothing, and is not about a document."""
     assert _said(_trouble(501, code), Call.CREATE) == (Act.PAUSE, None)
 
 
 def test_an_address_without_an_api_pauses_and_is_named() -> None:
-    """Nothing is wrong with the documents: what everybody may read holds the address and the remedy."""
+    """The documents are fine; the public message has the address and the remedy."""
     page = FailedCall(status=404, message="HTTP 404", is_api_error=False, url="POST http://host/responses")
     verdict = judge(page, Call.CREATE)
     assert verdict.act is Act.PAUSE
@@ -256,7 +256,7 @@ def test_an_address_without_an_api_pauses_and_is_named() -> None:
 
 
 def test_the_cause_of_a_missing_answer_is_reported() -> None:
-    """The adapter's words, as there are none of the provider's; a success without a generation is garbled."""
+    """It has the adapter's words, as the provider sent none; a success without a generation is garbled."""
     refused = FailedCall(status=None, sent=False, message="no answer: connection refused")
     assert judge(refused, Call.CREATE).brief == "no answer: connection refused"
     garbled = FailedCall(status=None, is_garbled=True, message="My dear diary")
@@ -264,7 +264,7 @@ def test_the_cause_of_a_missing_answer_is_reported() -> None:
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 418, 429, 500])
-def test_public_places_hold_no_words_that_may_be_a_documents(status: int) -> None:
+def test_public_messages_have_no_words_that_may_be_from_a_document(status: int) -> None:
     """The provider's message is for the error record; logs and pauses have status and code."""
     answer = FailedCall(status=status, code="some_code", message="no access for: My dear diary, today I")
     verdict = judge(answer, Call.CREATE)
@@ -276,8 +276,8 @@ def test_public_places_hold_no_words_that_may_be_a_documents(status: int) -> Non
 @pytest.mark.parametrize(
     ("word", "shown"), [("a_b.c-D", "a_b.c-D"), ("", ""), ("my diary", "(no word)"), ("é", "(no word)")]
 )
-def test_a_log_shows_codes_that_are_words(word: str, shown: str) -> None:
-    """Whatever a provider puts in the place of a code."""
+def test_a_log_shows_only_codes_that_are_words(word: str, shown: str) -> None:
+    """A provider may send anything as a code."""
     assert loggable(word) == shown
 
 
@@ -306,25 +306,25 @@ def _space() -> Iterator[tuple[Answer, Call, dict[str, Any]]]:
     for answer, call, problem, young, cancelled_for in product(
         [*GENERATIONS, *TROUBLES], Call, ["", "not JSON"], [False, True], CANCELLED
     ):
-        told = {"schema_problem": problem, "young": young, "cancelled_for": cancelled_for}
-        yield answer, call, told | {"overdue": young and not problem}
+        context = {"schema_problem": problem, "young": young, "cancelled_for": cancelled_for}
+        yield answer, call, context | {"overdue": young and not problem}
 
 
 def test_every_answer_has_a_verdict_that_its_call_allows() -> None:
-    """The whole space: an act that can be done, a reason exactly where it may end a job, nothing done falsely."""
-    for answer, call, told in _space():
-        verdict = judge(answer, call, **told)
-        assert verdict.act in ALLOWED[type(answer), call], (answer, call, told)
-        assert (verdict.reason is not None) == (verdict.act in ENDING), (answer, call, told)
+    """Each has a possible act and a reason exactly if it may end a job, and none is wrongly done."""
+    for answer, call, context in _space():
+        verdict = judge(answer, call, **context)
+        assert verdict.act in ALLOWED[type(answer), call], (answer, call, context)
+        assert (verdict.reason is not None) == (verdict.act in ENDING), (answer, call, context)
         if verdict.act is Act.COMMIT:
-            assert isinstance(answer, Generation), told
+            assert isinstance(answer, Generation), context
             assert answer.status == "completed"
             assert answer.text.strip()
             assert not answer.refusal
-            assert not told["schema_problem"]
-            assert told["cancelled_for"] is not Reason.CANCELLED
+            assert not context["schema_problem"]
+            assert context["cancelled_for"] is not Reason.CANCELLED
         if isinstance(answer, FailedCall) and (answer.status in (401, 402) or answer.code in EXHAUSTED):
-            assert verdict.act is Act.PAUSE, (answer, call, told)
+            assert verdict.act is Act.PAUSE, (answer, call, context)
 
 
 @given(
@@ -332,6 +332,6 @@ def test_every_answer_has_a_verdict_that_its_call_allows() -> None:
     | st.builds(FailedCall, status=st.none() | st.integers(), sent=st.booleans(), code=st.text(), message=st.text()),
     st.sampled_from(Call),
 )
-def test_an_answer_nobody_thought_of_has_a_verdict_too(answer: Answer, call: Call) -> None:
-    """Total."""
+def test_an_unforeseen_answer_has_a_verdict_too(answer: Answer, call: Call) -> None:
+    """The function is total."""
     assert judge(answer, call).act in ALLOWED[type(answer), call]

@@ -1,4 +1,4 @@
-"""The simulation of when to look: the other policies are computed right, and ours is run as it is."""
+"""The simulation of when to look computes the other policies correctly, and runs ours unchanged."""
 
 import math
 import sys
@@ -29,12 +29,12 @@ from looking.times import KINDS, MAX_S, MIN_S  # noqa: E402
 def test_hand_written_policies_look_at_their_own_times(
     policy: Policy, began_s: float, took_s: float, looks: int, lag_s: float
 ) -> None:
-    """Counted by hand."""
+    """The expected times were counted by hand."""
     assert policy(began_s, took_s) == Looked(took_s, looks, lag_s)
 
 
 def test_our_policy_is_simulated_with_its_ticks() -> None:
-    """A generation that ends between two ticks has its result at one of the next ones, and each look was a call."""
+    """A generation that ends between two ticks gets its result in one of the next, and each look is a call."""
     looked = Simulation([(5.0, 100.0), (200.0, 20.0)]).run()
     assert [one.took_s for one in looked] == [100.0, 20.0]
     assert all(1 <= one.looks <= 20 for one in looked)
@@ -44,7 +44,7 @@ def test_our_policy_is_simulated_with_its_ticks() -> None:
 
 
 def test_documents_are_the_same_in_each_run_and_within_their_bounds() -> None:
-    """Otherwise nothing could be compared."""
+    """Otherwise runs could not be compared."""
     for kind in KINDS:
         drawn = kind.drawn(200)
         assert drawn == kind.drawn(200)
@@ -53,6 +53,6 @@ def test_documents_are_the_same_in_each_run_and_within_their_bounds() -> None:
 
 
 def test_a_row_is_beaten_by_one_that_is_better_in_both() -> None:
-    """And not by one that pays for its promptness."""
+    """One that pays for its promptness does not beat it."""
     rows = {"a": Summary(4, 30, 60, 0.5), "b": Summary(3, 30, 60, 0.5), "c": Summary(90, 1, 2, 1.0)}
     assert [name for name in rows if is_beaten(name, rows)] == ["a"]

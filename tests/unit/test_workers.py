@@ -1,4 +1,4 @@
-"""The workers of the tests: which are forks of a warm server, and which xdist starts by itself."""
+"""Test workers: which are forked from a warm server, and which xdist starts itself."""
 
 from types import SimpleNamespace
 from typing import Any, cast
@@ -13,13 +13,13 @@ from support.workers import warm
     [
         {},
         {"tx": []},
-        {"tx": ["popen", "popen"], "cov_source": ["backburner"]},  # what is imported must be counted where it is run
+        {"tx": ["popen", "popen"], "cov_source": ["backburner"]},  # coverage counts imports in the process itself
         {"tx": ["popen", "ssh=elsewhere"]},
-        {"tx": ["popen", "popen"], "collectonly": True},  # as the server does itself, which must not start another
+        {"tx": ["popen", "popen"], "collectonly": True},  # the server itself does this, and must not start another
     ],
 )
-def test_what_cannot_be_forked_is_started_by_xdist(options: dict[str, Any]) -> None:
-    """No workers, workers that count lines, workers elsewhere, and none that are needed."""
+def test_workers_that_cannot_be_forked_are_started_by_xdist(options: dict[str, Any]) -> None:
+    """Those that measure coverage or run on other machines are; without workers, nothing is forked."""
     config = SimpleNamespace(option=SimpleNamespace(**options), getoption=options.get)
     warm(cast("pytest.Config", config))
     assert vars(config.option) == options

@@ -1,4 +1,4 @@
-"""The zip, built and installed once; a local S3 and SQS; and worlds on them."""
+"""The zip, built and installed once, a local S3 and SQS, and deployments on them."""
 
 import io
 import os
@@ -37,12 +37,12 @@ def built() -> bytes:
 
 @pytest.fixture(scope="session")
 def installed(built: bytes, tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    """The zip, unpacked; its own requirements.txt, and nothing else, installed for a Python of the service's."""
+    """The zip, unpacked, with only its own requirements.txt installed, for a Python of the service."""
     return install(built, interpreter(), tmp_path_factory.mktemp("function"))
 
 
 def install(built: bytes, python: Path, folder: Path) -> Installed:
-    """What the service does with a zip."""
+    """Install a zip as the service does."""
     with zipfile.ZipFile(io.BytesIO(built)) as archive:
         archive.extractall(folder)
     assert (folder / "requirements.txt").read_bytes() == (CHECKOUT / REQUIREMENTS).read_bytes()
@@ -52,14 +52,14 @@ def install(built: bytes, python: Path, folder: Path) -> Installed:
 
 @pytest.fixture(scope="session")
 def forked(installed: Installed) -> Iterator[Start]:
-    """A quick way to start instances: a new interpreter takes a second until it has imported everything."""
+    """A quick way to start instances, since a new interpreter takes a second to import everything."""
     with warm_instances(installed.interpreter, installed.dependencies) as start:
         yield start
 
 
 @pytest.fixture(scope="session")
 def cloud(endpoint: str) -> Iterator[tuple[Any, Any]]:
-    """Clients of the local S3 and SQS, in the one region there is."""
+    """Clients of the local S3 and SQS in the service's only region."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MOTO_ALLOW_NONEXISTENT_REGION", "true")
         s3, sqs = client("s3", endpoint, REGION), client("sqs", endpoint, REGION)
@@ -72,9 +72,9 @@ def cloud(endpoint: str) -> Iterator[tuple[Any, Any]]:
 def new_world(
     request: pytest.FixtureRequest, endpoint: str, cloud: tuple[Any, Any], installed: Installed
 ) -> Iterator[NewWorld]:
-    """Worlds for one test: a provider that keeps Yandex AI Studio's rules, a bucket whose policy is enforced.
+    """Make deployments for one test, with Yandex AI Studio's rules and the bucket's policy enforced.
 
-    Instances are forked, but for a test that uses `new_interpreters` and for the deep run.
+    Instances are forked, except in the deep run and for tests that use `new_interpreters`.
     """
     s3, sqs = cloud
     is_new = is_deep() or "new_interpreters" in request.fixturenames
@@ -84,8 +84,10 @@ def new_world(
         def make(
             refuse: Refuse = refusal, token: Any = None, queue_address: str = "", **settings: str
         ) -> YandexDeployment:
-            told: list[tuple[str, str, str]] = []
-            storage = stack.enter_context(object_storage(endpoint, lambda *one: told.append(one), refuse=refuse))
+            storage_events: list[tuple[str, str, str]] = []
+            storage = stack.enter_context(
+                object_storage(endpoint, lambda *one: storage_events.append(one), refuse=refuse)
+            )
             running = stack.enter_context(serve(StandIn("yandex", timing=AT_ONCE)))
             world = YandexDeployment(
                 s3,
@@ -99,7 +101,7 @@ def new_world(
                 storage=storage,
                 queue_address=queue_address,
                 token=token,
-                told=told,
+                storage_events=storage_events,
                 start=begin,
             )
             stack.callback(world.close)
@@ -110,17 +112,17 @@ def new_world(
 
 @pytest.fixture
 def new_interpreters() -> None:
-    """Let each instance of the test be an interpreter of its own, as the product starts it."""
+    """Run each instance of the test in its own interpreter, as the product does."""
 
 
 @pytest.fixture
 def world(new_world: NewWorld) -> YandexDeployment:
-    """A world with a provider that behaves."""
+    """A deployment with a provider that behaves."""
     return new_world()
 
 
 def run(*command: str | Path, **more: Any) -> subprocess.CompletedProcess[str]:
-    """A program, run to its end."""
+    """Run a program to its end."""
     environment = {**os.environ, **more}
     return subprocess.run(
         [*map(str, command)], capture_output=True, text=True, timeout=120, check=False, env=environment

@@ -1,6 +1,6 @@
-"""Reads the Terraform, and holds it against the arguments that the provider's reference pages list.
+"""Reads the Terraform, and checks it against the arguments that the provider's reference pages list.
 
-`terraform-arguments.json` is that list, machine-read from the pages; the provider itself is not needed.
+`terraform-arguments.json` is that list, extracted from the pages; the provider itself is not needed.
 """
 
 import json
@@ -26,7 +26,7 @@ def files() -> dict[str, str]:
 
 
 def blocks(texts: dict[str, str], kind: str) -> Iterator[Any]:
-    """Every top-level block of a kind: with its labels around it."""
+    """Every top-level block of a kind, with its labels around it."""
     for text in texts.values():
         yield from _parsed(text).get(kind, [])
 
@@ -47,12 +47,12 @@ def bodies(texts: dict[str, str], kind: str) -> dict[str, Any]:
 
 
 def local_values(texts: dict[str, str]) -> dict[str, Any]:
-    """All locals."""
+    """All locals by name."""
     return {name: value for block in blocks(texts, "locals") for name, value in block.items() if name not in _MARKS}
 
 
 def problems(texts: dict[str, str]) -> list[str]:
-    """Whatever the provider would not know."""
+    """Everything that the provider would reject."""
     found = []
     for (kind, name), body in resources(texts).items():
         if kind not in ARGUMENTS:
@@ -79,7 +79,7 @@ def _problems(body: dict[str, Any], known: dict[str, Any], where: str) -> Iterat
 
 
 def _misfit(value: Any, about: dict[str, Any]) -> str | None:
-    """Why a value cannot be that argument's."""
+    """Why an argument cannot have this value."""
     if "block" in about:
         return "a block, not an argument"
     if _is_block(value):
@@ -90,7 +90,7 @@ def _misfit(value: Any, about: dict[str, Any]) -> str | None:
 
 
 def _flat(body: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Arguments and blocks; the result of a dynamic block is listed with those of its name."""
+    """Arguments and blocks; a dynamic block counts among those of its name."""
     made: dict[str, list[Any]] = {}
     for dynamic in body.get("dynamic", []):
         for name, one in dynamic.items():
@@ -107,7 +107,7 @@ def _is_block(value: Any) -> bool:
 
 
 def _fits(value: Any, wanted: str) -> bool:
-    """Whether a literal has the type; an expression may."""
+    """Whether a literal has the type; an expression always may."""
     if isinstance(value, str) and value.startswith("${"):
         return True
     if wanted in _TYPES:
@@ -121,7 +121,7 @@ def _parsed(text: str) -> Any:
 
 
 def _unquoted(value: Any) -> Any:
-    """The parser keeps a text's quotes."""
+    """A parsed value without the quotes that the parser keeps."""
     match value:
         case dict():
             return {_unquoted(name): _unquoted(one) for name, one in value.items()}

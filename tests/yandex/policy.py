@@ -1,4 +1,4 @@
-"""The bucket's policy, rendered, and decided as Object Storage does: a denial wins, what nobody allows is denied."""
+"""The bucket's policy, rendered and applied as Object Storage does: a denial wins, what is not allowed is denied."""
 
 import json
 from fnmatch import fnmatchcase
@@ -14,7 +14,7 @@ ACTIONS = {"GET": "s3:GetObject", "HEAD": "s3:GetObject", "PUT": "s3:PutObject",
 
 @cache
 def render(bucket: str, submit: str = "submit", checker: str = "checker", users: tuple[str, ...] = ("user",)) -> Any:
-    """The template with values in it, as `templatefile` does it."""
+    """Render the template as `templatefile` does."""
     text = (FOLDER / "bucket-policy.json.tftpl").read_text().replace("${jsonencode(users)}", json.dumps(users))
     for name, value in (("bucket", bucket), ("submit", submit), ("checker", checker)):
         text = text.replace(f"${{{name}}}", value)
@@ -23,7 +23,7 @@ def render(bucket: str, submit: str = "submit", checker: str = "checker", users:
 
 
 def allows(policy: Any, who: str, action: str, resource: str, *, tls: bool = True) -> bool:
-    """Whether somebody may do something."""
+    """Whether a principal may do something."""
     effects = {
         statement["Effect"]
         for statement in policy["Statement"]
@@ -36,7 +36,7 @@ def allows(policy: Any, who: str, action: str, resource: str, *, tls: bool = Tru
 
 
 def refusal(call: Call) -> str | None:
-    """What the local Object Storage answers to a function that may not do something; its access key is its name."""
+    """The local Object Storage's refusal of a call that a function may not make, by its access key."""
     policy = render(call.bucket)
     action = ACTIONS[call.method] if call.key else "s3:ListBucket"
     resource = f"arn:aws:s3:::{call.bucket}" + (f"/{call.key}" if call.key else "")

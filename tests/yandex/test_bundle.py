@@ -1,4 +1,4 @@
-"""The zip in a bare Python of the service's: its requirements.txt, and nothing else, lets it be imported."""
+"""The zip in a bare Python of the service: its requirements.txt alone is enough to import it."""
 
 import io
 import json
@@ -27,8 +27,8 @@ print(json.dumps({"version": sys.version_info[:2], "modules": len(names), "site-
 """  # noqa: E501
 
 
-def test_it_holds_the_very_handlers_and_nothing_superfluous(built: bytes) -> None:
-    """`submit.py` and `checker.py` are the functions' `app.py`; the package and its requirements are beside them."""
+def test_the_zip_has_the_handlers_and_nothing_superfluous(built: bytes) -> None:
+    """`submit.py` and `checker.py` are the functions' `app.py`, beside the package and its requirements."""
     with zipfile.ZipFile(io.BytesIO(built)) as archive:
         for name in FUNCTIONS:
             assert archive.read(f"{name}.py") == (CHECKOUT / "functions" / name / "app.py").read_bytes()
@@ -36,16 +36,16 @@ def test_it_holds_the_very_handlers_and_nothing_superfluous(built: bytes) -> Non
     assert tops == {"submit.py", "checker.py", "requirements.txt", "backburner"}
 
 
-def test_it_is_the_same_from_the_same_files(built: bytes) -> None:
+def test_the_same_files_make_the_same_zip(built: bytes) -> None:
     """So an apply without a change makes no new version."""
     assert package(CHECKOUT) == built
 
 
 @pytest.mark.parametrize("version", RUNTIMES)
-def test_it_is_imported_whole_with_its_requirements_alone(built: bytes, version: str, tmp_path: Path) -> None:
-    """Every module of it, and what is imported late, without any package of this machine's in reach.
+def test_the_zip_can_be_imported_with_its_requirements_alone(built: bytes, version: str, tmp_path: Path) -> None:
+    """That is every module and every late import, without access to any package of this machine.
 
-    A Python of the service's that is not here is named, since nothing was shown on it; without any, ours must do.
+    A version of the service that this machine lacks is reported as untested; if it has none, our own is used.
     """
     python = found(version) or interpreter()
     if found(version) is None and any(map(found, RUNTIMES)):
@@ -53,8 +53,8 @@ def test_it_is_imported_whole_with_its_requirements_alone(built: bytes, version:
     installed = install(built, python, tmp_path)
     done = run(python, "-I", "-S", "-W", "error", "-c", IMPORT, installed.code, installed.dependencies)
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert told["modules"] > 30
-    assert told["site-packages"] == []
+    imported = json.loads(done.stdout)
+    assert imported["modules"] > 30
+    assert imported["site-packages"] == []
     if found(version):
-        assert ".".join(map(str, told["version"])) == version
+        assert ".".join(map(str, imported["version"])) == version

@@ -1,4 +1,4 @@
-"""The whole flow on Cloud Functions' runtime: the built zip, Yandex events, static keys, an IAM token."""
+"""The whole flow on Cloud Functions' runtime: the built zip, Yandex events, static keys and an IAM token."""
 
 import json
 
@@ -16,9 +16,9 @@ KEY = "inbox/notes/годовой отчёт + приложения 100%.txt"
 
 @pytest.mark.usefixtures("new_interpreters")
 def test_an_upload_comes_back_as_text(world: YandexDeployment) -> None:
-    """One generation, its text at its place, a run record, and nothing left over.
+    """There is one generation, its text in its place, a run record, and nothing left over.
 
-    The event reports neither ETag nor size: a first upload of nothing, replaced before its event came, does not matter.
+    The event has neither ETag nor size, so an empty first upload that was replaced before its event does not matter.
     """
     world.recipe("notes", "temperature: 0.2", "Keep every number.")
     world.upload(KEY, "")
@@ -35,8 +35,8 @@ def test_an_upload_comes_back_as_text(world: YandexDeployment) -> None:
     assert world.stand_in.generations[0].deleted
 
 
-def test_a_batch_is_handled_as_one_and_repeated_as_one(world: YandexDeployment) -> None:
-    """Ten events in a call, twice; a deleted document among them; each of the others has one generation."""
+def test_a_batch_of_events_is_handled_and_repeated_as_one(world: YandexDeployment) -> None:
+    """Ten events in a call are delivered twice, one for a deleted document; each other document has one generation."""
     keys = [f"inbox/{number}.txt" for number in range(10)]
     for key in keys[1:]:
         world.upload(key, f"The document {key} speaks of the harbour.")
@@ -48,7 +48,7 @@ def test_a_batch_is_handled_as_one_and_repeated_as_one(world: YandexDeployment) 
 
 
 def test_scans_and_pictures_arrive_whole(new_world: NewWorld) -> None:
-    """The results say what the model saw: every page, in order, upright, within limits."""
+    """The results say what the model saw: every page, in order, upright and within limits."""
     world = new_world(BACKBURNER_VISION_MODELS="stand-in")
     names = scans.chosen()
     for name in names:
@@ -72,7 +72,7 @@ FAILURES = [row for row in ROWS if row.behaviour in WANTED and not row.front.sta
 
 
 def test_every_kind_of_failure_ends_as_it_does_elsewhere(world: YandexDeployment) -> None:
-    """Failed with its reason or done after its attempts, all in one bucket: never a result that is none."""
+    """Documents in one bucket fail with their reason or are done after their attempts, without a false result."""
     for row in FAILURES:
         world.recipe(row.name, f"model: stand-in/{row.behaviour}\n{row.front}".strip(), "Do it.")
         world.upload(row.key, row.text)
@@ -90,7 +90,7 @@ def _outcome(world: YandexDeployment, row: Row) -> str | None:
 
 
 def test_log_lines_are_what_cloud_logging_parses(world: YandexDeployment) -> None:
-    """One JSON object a line with a level that it knows, a constant message and keys; no metrics format of AWS's."""
+    """Each is one JSON object with a known level, a constant message and keys, and not in AWS's metrics format."""
     world.upload("inbox/a.txt", "Whispered words about the harbour.")
     world.submit("inbox/a.txt", "inbox/sumary/none.txt")
     world.settle()
@@ -106,7 +106,7 @@ def test_log_lines_are_what_cloud_logging_parses(world: YandexDeployment) -> Non
 
 
 def test_what_fails_in_a_call_is_logged_in_one_line(new_world: NewWorld) -> None:
-    """A traceback is a key of its line, at the level ERROR; the call itself fails, so that the trigger tries again."""
+    """The traceback is a key of that line, at level ERROR, and the call fails so that the trigger tries again."""
     world = new_world(refuse=lambda call: "AccessDenied" if call.key == "inbox/a.txt" else None)
     world.upload("inbox/a.txt")
     with pytest.raises(Exception, match="1 of 1 records failed"):

@@ -1,4 +1,4 @@
-"""Instances that die in the middle of a call, at any of its effects: one result, at most one generation more."""
+"""Instances die in the middle of a call, at any of its effects: one result, and at most one more generation."""
 
 import json
 import time
@@ -34,14 +34,14 @@ DEATHS: dict[str, list[Death]] = {
     ],
 }
 SHARPEST: dict[str, list[Death]] = {"submit": [("after", "create")], "checker": [("after", "put run record")]}
-"""Where money is spent, and where the outcome is written and nothing else is done."""
+"""Where money is spent, and where the outcome is written and nothing after it."""
 NAMELESS = {("after", "put open record submitting"), ("after", "create")}
-"""Where nobody can tell whether a generation was started: it is counted as a suspected orphan."""
+"""Where it is unknown whether a generation was started, so that it counts as a suspected orphan."""
 
 
 @dataclass
 class Reaper:
-    """Kills the instances of a function at the first request that has the given effect."""
+    """Kills the instances of a function at the first request with the given effect."""
 
     world: YandexDeployment
     function: str
@@ -49,7 +49,7 @@ class Reaper:
     seen: list[str] = field(default_factory=list)
 
     def judge(self, request: Request, upstream: str) -> Any:
-        """Let the server have the request or not; the sender never learns it."""
+        """Pass the request on or not; the sender never gets an answer."""
         if self.death is None or effect_of(request) != self.death[1]:
             return None
         (moment, effect), self.death = self.death, None
@@ -66,7 +66,7 @@ def _key(death: Death) -> str:
 
 
 def _show_ids(world: YandexDeployment) -> None:
-    """Let the messages that bring an id show: the guard of their run comes a lease later."""
+    """Let messages with a response id show, while the guards of their runs still wait for the lease."""
     for name in world.queues:
         for message in world._messages(name):
             if "response_id" in json.loads(message.body):
@@ -75,7 +75,7 @@ def _show_ids(world: YandexDeployment) -> None:
 
 @pytest.mark.parametrize("function", DEATHS)
 def test_an_instance_that_dies_loses_nothing(new_world: NewWorld, endpoint: str, function: str) -> None:
-    """Killed before or after the server has a request; the trigger tries again, and later ticks take over."""
+    """Each is killed before or after the server has a request; the trigger tries again, and later ticks take over."""
     world = new_world()
     world.swept()
     deaths = DEATHS[function] if is_deep() else SHARPEST[function]
@@ -94,7 +94,7 @@ def test_an_instance_that_dies_loses_nothing(new_world: NewWorld, endpoint: str,
             with pytest.raises(InstanceDiedError):
                 dying.invoke(timer_event() if function == "checker" else object_event(world.bucket, [_key(death)]), 35)
             world.put_off(HIDDEN_S)
-            time.sleep(2 * WAIT_S)  # a receive of the dead, still under way, would take what is meant for the next
+            time.sleep(2 * WAIT_S)  # a receive by the dead one, still under way, would take what is meant for the next
         assert reaper.seen == [effect for _, effect in deaths]
         _show_ids(world)
         world.tick()

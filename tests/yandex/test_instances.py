@@ -1,4 +1,4 @@
-"""Instances: one call at a time in each, two at once, suspended and resumed, ended in the middle, without a token."""
+"""Instances take one call at a time, run side by side, are suspended and resumed, are cut off, and may lack a token."""
 
 import contextlib
 import json
@@ -24,8 +24,8 @@ from .conftest import NewWorld
 KEY = "inbox/letter.txt"
 
 
-def test_two_instances_at_once_do_each_others_work_once(world: YandexDeployment) -> None:
-    """The same batch twice at the same time, then two ticks at the same time: one generation a document."""
+def test_two_instances_at_once_do_the_same_work_once(world: YandexDeployment) -> None:
+    """With the same batch twice at once, then two ticks at once, there is one generation a document."""
     keys = [f"inbox/{number}.txt" for number in range(6)]
     for key in keys:
         world.upload(key, f"The document {key} speaks of the harbour.")
@@ -41,7 +41,7 @@ def test_two_instances_at_once_do_each_others_work_once(world: YandexDeployment)
 
 
 def test_a_call_that_takes_too_long_is_ended_and_nothing_is_lost(new_world: NewWorld) -> None:
-    """The instance is gone in the middle of its create, and the guard takes over."""
+    """The instance is killed in the middle of its create, and the guard takes over."""
     world = new_world(BACKBURNER_MODEL="stand-in/retrieve-slow")
     world.upload(KEY)
     with pytest.raises(TimedOutError):
@@ -53,7 +53,7 @@ def test_a_call_that_takes_too_long_is_ended_and_nothing_is_lost(new_world: NewW
 
 
 class Blackhole:
-    """Passes bytes on; `swallow` makes every connection that is open a dead one which does not say so."""
+    """Passes bytes on; `swallow` silently kills every connection that is open."""
 
     def __init__(self, upstream: str) -> None:
         address = urlsplit(upstream)
@@ -64,7 +64,7 @@ class Blackhole:
         threading.Thread(target=self._serve, daemon=True).start()
 
     def swallow(self) -> None:
-        """Nothing that is open now answers any more."""
+        """Silence all connections that are open now."""
         for _, dead in self._open:
             dead.set()
 
@@ -87,7 +87,7 @@ class Blackhole:
                 target.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
-        """Close every connection, and take no more."""
+        """Close every connection, and accept no more."""
         for one in (self._listener, *(one for one, _ in self._open)):
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
@@ -96,7 +96,7 @@ class Blackhole:
 
 @pytest.fixture
 def blackholes() -> Iterator[Callable[[str], Blackhole]]:
-    """Ways to a server that can go dead."""
+    """A way to put a `Blackhole` in front of a server."""
     with contextlib.ExitStack() as stack:
         yield lambda upstream: stack.enter_context(contextlib.closing(Blackhole(upstream)))
 
@@ -104,7 +104,7 @@ def blackholes() -> Iterator[Callable[[str], Blackhole]]:
 def test_connections_that_died_in_a_suspended_instance_are_not_used(
     new_world: NewWorld, endpoint: str, blackholes: Callable[[str], Blackhole]
 ) -> None:
-    """To queues and provider alike: no create is lost in one, so no orphan is suspected, and no read waits for it."""
+    """No create is lost on such a connection, so no orphan is suspected, and no read waits for it."""
     queues = blackholes(endpoint)
     world = new_world(queue_address=queues.url)
     provider = blackholes(world.running.base_url)
@@ -116,7 +116,7 @@ def test_connections_that_died_in_a_suspended_instance_are_not_used(
     instance.suspend()
     queues.swallow()
     provider.swallow()
-    time.sleep(IDLE_S + 0.2)  # the one thing that only real time does: a suspended clock
+    time.sleep(IDLE_S + 0.2)  # the one thing that only real time can do: a suspended clock
     instance.resume()
     began = time.monotonic()
     world.submit("inbox/other.txt")
@@ -130,7 +130,7 @@ def test_connections_that_died_in_a_suspended_instance_are_not_used(
 
 @contextlib.contextmanager
 def metadata_service(value: str) -> Iterator[tuple[str, list[str | None]]]:
-    """A metadata service that gives a token; what flavour it was asked with."""
+    """A metadata service that returns a token, and the flavour that it was asked with."""
     asked: list[str | None] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -152,8 +152,8 @@ def metadata_service(value: str) -> Iterator[tuple[str, list[str | None]]]:
 
 
 @pytest.mark.parametrize(("expires_s", "expected"), [(43_200, TOKEN), (300, "t1.renewed")])
-def test_the_key_is_the_calls_own_token(new_world: NewWorld, expires_s: int, expected: str) -> None:
-    """As the context brings it; one that might end within the call is replaced before it is used."""
+def test_the_api_key_is_the_calls_own_token(new_world: NewWorld, expires_s: int, expected: str) -> None:
+    """It comes with the call's context; one that might expire within the call is replaced before use."""
     token = {"access_token": TOKEN, "expires_in": expires_s, "token_type": "Bearer"}
     world = new_world(token=lambda: token)
     with metadata_service("t1.renewed") as (address, asked), serve_proxy(world.running.base_url[:-3]) as proxy:
@@ -165,7 +165,7 @@ def test_the_key_is_the_calls_own_token(new_world: NewWorld, expires_s: int, exp
 
 
 def test_a_function_without_key_and_service_account_says_so(new_world: NewWorld) -> None:
-    """At its first call, with the remedy; nothing is begun."""
+    """It says so at its first call, with the remedy, and starts nothing."""
     world = new_world(token=lambda: None)
     world.upload(KEY)
     with pytest.raises(FunctionError, match=r"ConfigError: .*give the function a service account"):

@@ -1,4 +1,4 @@
-"""What each function may do in the bucket, on paper and where it is enforced."""
+"""What each function may do in the bucket, on paper and where the policy is enforced."""
 
 import boto3
 import pytest
@@ -32,7 +32,7 @@ RIGHTS = [
 
 @pytest.mark.parametrize(("action", "key", "submit", "checker"), RIGHTS)
 def test_a_function_may_do_what_it_needs_and_nothing_else(action: str, key: str, submit: bool, checker: bool) -> None:  # noqa: FBT001
-    """Neither writes uploads or recipes; submit writes no result."""
+    """Neither writes uploads or recipes, and submit writes no result."""
     policy, resource = render("bucket"), f"{OBJECTS}/{key}"
     assert (allows(policy, "submit", action, resource), allows(policy, "checker", action, resource)) == (
         submit,
@@ -42,12 +42,12 @@ def test_a_function_may_do_what_it_needs_and_nothing_else(action: str, key: str,
 
 @pytest.mark.parametrize("function", ["submit", "checker"])
 def test_both_may_list_the_bucket(function: str) -> None:
-    """Without it a missing key answers 403, and every first upload would fail."""
+    """Without that right, a missing key is answered with 403, and every first upload would fail."""
     assert allows(render("bucket"), function, "s3:ListBucket", OBJECTS)
 
 
-def test_nobody_else_comes_in() -> None:
-    """The users that are named may do everything over TLS; whoever is not named, nothing."""
+def test_nobody_else_has_access() -> None:
+    """Named users may do everything over TLS; anybody else may do nothing."""
     policy = render("bucket")
     for action in ("s3:GetObject", "s3:PutObject", "s3:DeleteObject"):
         assert allows(policy, "user", action, f"{OBJECTS}/inbox/a")
@@ -57,14 +57,14 @@ def test_nobody_else_comes_in() -> None:
     assert "*" not in [statement["Principal"] for statement in allowed]
 
 
-def test_the_policy_fits() -> None:
-    """The service takes 10,240 characters; the template's limit of users keeps within it."""
+def test_the_policy_is_not_too_long() -> None:
+    """The service takes 10,240 characters, and the template's limit of users keeps the policy below that."""
     users = tuple(f"ajeyyyyyyyyyyyyyyy{number:03}"[:20] for number in range(100))
     assert len(str(render("b" * 63, "a" * 20, "a" * 20, users))) < 10_240
 
 
 def test_a_forbidden_read_is_never_taken_for_an_absent_key(new_world: NewWorld) -> None:
-    """Without the right to list, a missing key answers 403: the call fails and is tried again, nothing is decided."""
+    """Without the right to list, a missing key gets a 403: the call fails and is repeated, and nothing is decided."""
     world = new_world(refuse=lambda call: "AccessDenied" if call.key.startswith(("recipes/", "results/")) else None)
     world.upload("inbox/notes/a.txt")
     with pytest.raises(Exception, match="403 AccessDenied; may this function list the bucket"):
@@ -72,8 +72,8 @@ def test_a_forbidden_read_is_never_taken_for_an_absent_key(new_world: NewWorld) 
     assert (world.keys("failed/"), world.creates()) == ([], [])
 
 
-def test_every_other_test_here_runs_under_it(world: YandexDeployment) -> None:
-    """The local Object Storage enforces it: who signs as a function is refused where the policy refuses it."""
+def test_every_other_test_here_runs_under_the_policy(world: YandexDeployment) -> None:
+    """The local Object Storage refuses a function's requests whenever the policy does."""
     world.upload("inbox/a.txt")
     s3 = boto3.client(
         "s3",

@@ -1,4 +1,4 @@
-"""What is different about the services of Yandex Cloud, met on the wire."""
+"""How the services of Yandex Cloud differ, tested over HTTP."""
 
 import asyncio
 import json
@@ -20,8 +20,8 @@ from .conftest import NewWorld
 KEY = "inbox/letter.txt"
 
 
-def test_the_queues_are_spoken_to_in_the_form_protocol_if_asked(new_world: NewWorld, endpoint: str) -> None:
-    """Behind its switch, from the zip; the queues' addresses go out as they were given."""
+def test_the_queues_are_called_by_the_form_protocol_on_request(new_world: NewWorld, endpoint: str) -> None:
+    """The setting works from the zip, and the queues' addresses are sent as they were given."""
     with serve_proxy(endpoint) as proxy:
         world = new_world(queue_address=proxy.url, BACKBURNER_QUEUE_PROTOCOL="query")
         world.upload(KEY)
@@ -57,8 +57,8 @@ def test_metadata_names_come_back_recased_and_are_understood(world: YandexDeploy
     assert stored.metadata == {"backburner-run": "Job.1"}
 
 
-def test_a_burst_is_paced_and_sends_nothing_of_newer_amazon_checksums(new_world: NewWorld) -> None:
-    """Ten creates a second at most, the rest waits within the same call; other stores may not know those headers."""
+def test_a_burst_is_paced_and_sends_no_newer_amazon_checksums(new_world: NewWorld) -> None:
+    """At most ten creates a second are sent, and the rest wait within the call; other stores may lack those headers."""
     seen: set[str] = set()
     world = new_world(refuse=lambda call: seen.update(call.headers))
     keys = [f"inbox/{number}.txt" for number in range(10)]
@@ -72,7 +72,7 @@ def test_a_burst_is_paced_and_sends_nothing_of_newer_amazon_checksums(new_world:
 
 
 def test_a_dead_letter_of_a_trigger_names_its_document() -> None:
-    """Whether a message lies there alone, with its batch, or the whole event as a text."""
+    """The message may be alone, with its batch, or the whole event as text."""
     event = object_event("bucket", ["inbox/отчёт + 1%.txt"])
     for body in (event, event["messages"][0], {"payload": json.dumps(event)}):
         letter = understand(json.dumps(body))

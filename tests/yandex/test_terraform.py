@@ -1,4 +1,4 @@
-"""The Terraform: every argument is known to the provider, every reference leads somewhere, and what else must hold."""
+"""The Terraform: the provider knows every argument, every reference resolves, and what else must hold."""
 
 import json
 import re
@@ -54,12 +54,11 @@ NOT_HERE = {
     *("BACKBURNER_NOTIFY_TOPIC_ARN", "BACKBURNER_NOTIFY_EVENT_BUS"),
     *("BACKBURNER_NOTIFY_WEBHOOK_SECRET", "BACKBURNER_NOTIFY_WEBHOOK_SECRET_NAME"),
 }
-"""Secrets come from Lockbox; an organisation is of no use with the providers that are reached from here, and topics and
-buses are AWS's."""
+"""Secrets come from Lockbox; an organisation is of no use with these providers, and topics and buses are AWS's."""
 
 
 def test_the_provider_knows_every_resource_block_and_argument() -> None:
-    """Each is in its reference pages, with its type; nothing that is required is missing."""
+    """Each is in its reference pages with its type, and no required one is missing."""
     assert problems(TEXTS) == []
     assert len(resources(TEXTS)) > 15
 
@@ -79,14 +78,14 @@ PLANTED = [
 
 @pytest.mark.parametrize(("right", "wrong", "said"), PLANTED, ids=[wrong.strip() for _, wrong, _ in PLANTED])
 def test_a_planted_mistake_is_found(right: str, wrong: str, said: str) -> None:
-    """A misspelt argument, block or resource, one that is missing, read only or of another type fails the gate."""
+    """An argument, block or resource that is misspelt, missing, read only or of another type fails the gate."""
     planted = {name: text.replace(right, wrong) for name, text in TEXTS.items()}
     assert planted != TEXTS
     assert any(said in problem for problem in problems(planted)), problems(planted)
 
 
-def test_every_reference_leads_somewhere() -> None:
-    """To a resource, a variable or a local that is declared; and an attribute that the resource has."""
+def test_every_reference_resolves() -> None:
+    """Each names a declared resource, variable or local, and an attribute that the resource has."""
     made, variables = resources(TEXTS), bodies(TEXTS, "variable")
     expressions = re.sub(r"#.*", "", TEXT)
     for kind, name, attribute in re.findall(r"\b(yandex_\w+)\.(\w+)(?:\[[^\]]+\])?(?:\.(\w+))?", expressions):
@@ -96,8 +95,8 @@ def test_every_reference_leads_somewhere() -> None:
     assert set(re.findall(r"\blocal\.(\w+)", expressions)) == set(local_values(TEXTS))
 
 
-def test_everything_that_is_asked_is_described_and_checked() -> None:
-    """A type, a description and a validation with a message that says what to give; outputs are described as well."""
+def test_every_variable_is_described_and_validated() -> None:
+    """Each variable has a type, a description, and a validation that says what to give; outputs are described too."""
     for name, body in bodies(TEXTS, "variable").items():
         assert body["type"], name
         assert len(body["description"]) > 15, name
@@ -107,12 +106,12 @@ def test_everything_that_is_asked_is_described_and_checked() -> None:
 
 
 def test_the_runtimes_are_the_services() -> None:
-    """There is no Python 3.13 on Cloud Functions."""
+    """Cloud Functions has no Python 3.13."""
     assert re.search(r"contains\((\[[^\]]+\]), var\.runtime\)", TEXT)[1] == json.dumps([*RUNTIMES.values()])
 
 
 def test_the_functions_get_every_setting_and_nothing_else() -> None:
-    """What settings.py reads, and the endpoints and region that boto3 reads."""
+    """These are what settings.py reads, and the endpoints and region that boto3 reads."""
     source = (CHECKOUT / "layers/backburner/backburner/settings.py").read_text()
     read = set(re.findall(r'"((?:BACKBURNER|OPENAI)_[A-Z_]+)"', source))
     boto3_reads = {"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_SQS", "AWS_REGION"}
@@ -122,7 +121,7 @@ def test_the_functions_get_every_setting_and_nothing_else() -> None:
 
 
 def test_the_environment_fits_into_4_kb() -> None:
-    """Names, values and secrets, at their longest; an expression whose longest value is not known fails here."""
+    """Names, values and secrets count at their longest; an expression of unknown length fails here."""
     values = {
         name: MAX[value[2:-1]] if value.startswith("${") else value
         for name, value in local_values(TEXTS)["settings"].items()
@@ -133,7 +132,7 @@ def test_the_environment_fits_into_4_kb() -> None:
 
 
 def test_no_secret_is_in_the_state() -> None:
-    """Static keys go to Lockbox, none is an argument, and no secret's value is written or read here."""
+    """Static keys go to Lockbox, no key is an argument, and no secret's value is written or read here."""
     made = resources(TEXTS)
     for (kind, _), body in made.items():
         assert not {"access_key", "secret_key", "pgp_key"} & set(body)
@@ -143,8 +142,8 @@ def test_no_secret_is_in_the_state() -> None:
     assert not re.search(r"^data ", TEXT, re.MULTILINE)
 
 
-def test_the_roles_are_the_least() -> None:
-    """Submit only sends; the triggers' accounts call functions and write dead letters, and nothing else."""
+def test_the_roles_are_the_least_needed() -> None:
+    """Submit only sends; the triggers' accounts only call functions and write dead letters."""
     granted = dict(re.findall(r'"(\w+ [\w.]+)" += \{ account = "\w+", role = "([\w.]+)" \}', TEXT))
     assert granted == {
         "submit ymq.writer": "ymq.writer",
@@ -164,7 +163,7 @@ def test_the_roles_are_the_least() -> None:
 
 
 def test_only_the_checker_gets_the_webhooks_secret() -> None:
-    """Its function and its account; nobody does without a webhook."""
+    """Its function and account get it, and only if there is a webhook."""
     functions = TEXTS["functions.tf"]
     assert 'var.notify_webhook_secret == null || each.key != "checker" ? [] : [var.notify_webhook_secret]' in functions
     member = resources(TEXTS)["yandex_lockbox_secret_iam_member", "notify_webhook_secret"]
@@ -176,7 +175,7 @@ def test_only_the_checker_gets_the_webhooks_secret() -> None:
 
 @pytest.mark.parametrize("trigger", ["uploads", "tick"])
 def test_a_trigger_tries_again_and_then_writes_a_dead_letter(trigger: str) -> None:
-    """Without a dead-letter queue the service deletes what was never taken."""
+    """Without a dead-letter queue, the service deletes what was never accepted."""
     body = resources(TEXTS)["yandex_function_trigger", trigger]
     assert int(body["function"][0]["retry_attempts"]) >= 1
     assert 10 <= int(body["function"][0]["retry_interval"]) <= 60
@@ -184,7 +183,7 @@ def test_a_trigger_tries_again_and_then_writes_a_dead_letter(trigger: str) -> No
 
 
 def test_the_triggers_listen_where_they_must() -> None:
-    """To uploads below inbox/ and nowhere else, in batches of at most ten; and each minute."""
+    """They listen to uploads below inbox/ and nowhere else, in batches of at most ten, and to a timer each minute."""
     uploads = resources(TEXTS)["yandex_function_trigger", "uploads"]["object_storage"][0]
     assert (uploads["prefix"], uploads["create"], int(uploads["batch_size"])) == ("inbox/", True, 10)
     tick = resources(TEXTS)["yandex_function_trigger", "tick"]
@@ -207,7 +206,7 @@ def test_what_starts_further_ticks_is_there_only_if_there_are_any() -> None:
 
 
 def test_both_functions_are_the_same_zip(built: bytes) -> None:
-    """Its entrypoints are the functions' names; small enough to be sent inline; its digest makes a new version."""
+    """Entry points are the functions' names, it is small enough to be sent inline, its digest makes a new version."""
     (body,) = _functions()
     assert (body["entrypoint"], body["user_hash"]) == ("${each.key}.handler", "${filesha256(var.package)}")
     assert body["content"][0]["zip_filename"] == "${var.package}"
@@ -215,8 +214,8 @@ def test_both_functions_are_the_same_zip(built: bytes) -> None:
     assert len(built) < INLINE_ZIP_BYTES
 
 
-def test_the_example_names_variables_that_there_are() -> None:
-    """And all that have no default."""
+def test_the_example_names_existing_variables() -> None:
+    """It also names all that have no default."""
     example = set(re.findall(r"^(\w+) +=", (FOLDER / "terraform.tfvars.example").read_text(), re.MULTILINE))
     variables = bodies(TEXTS, "variable")
     assert {name for name, body in variables.items() if "default" not in body} <= example <= set(variables)
@@ -235,7 +234,7 @@ def _secrets(body: dict) -> list[dict]:
 
 @pytest.fixture
 def evaluate(tmp_path: Path):
-    """Evaluate an expression over variables and locals; what the provider would tell is an id."""
+    """Evaluate an expression over variables and locals, with ids in place of what the provider would return."""
     if shutil.which("terraform") is None:
         pytest.skip("terraform is not on this machine: the HCL was parsed and checked, not evaluated")
     (tmp_path / "variables.tf").write_text(TEXTS["variables.tf"])
@@ -259,9 +258,9 @@ def evaluate(tmp_path: Path):
 
 
 def test_the_example_gives_an_environment_that_works(evaluate) -> None:
-    """Terraform's own evaluation of it, read by the settings; what is null is not there at all."""
-    told, wrong = evaluate("jsonencode(local.environment)")
-    environment = json.loads(json.loads(told))
+    """Terraform evaluates it, the settings accept it, and what is null is left out."""
+    printed, wrong = evaluate("jsonencode(local.environment)")
+    environment = json.loads(json.loads(printed))
     assert (wrong.count("Error"), environment["OPENAI_PROJECT_ID"][:3]) == (0, "b1g")
     assert not {"OPENAI_BASE_URL", "BACKBURNER_SUBMITS_PER_MINUTE", "BACKBURNER_DAILY_COST"} & set(environment)
     queues = {f"BACKBURNER_{name}_QUEUE_URL": f"https://q/{name}" for name in ("PENDING", "BACKLOG", "DEAD")}
@@ -279,10 +278,10 @@ def test_further_ticks_have_their_queue(evaluate, ticks: str, has_queue: bool) -
 
 
 def test_terraform_renders_the_policy(evaluate) -> None:
-    """As the tests render it."""
+    """It renders it as the tests do."""
     values = '{bucket = "b", submit = "s", checker = "c", users = ["u", "v"]}'
-    told, _ = evaluate(f'jsonencode(jsondecode(templatefile("bucket-policy.json.tftpl", {values})))')
-    assert json.loads(json.loads(told)) == render("b", "s", "c", ("u", "v"))
+    printed, _ = evaluate(f'jsonencode(jsondecode(templatefile("bucket-policy.json.tftpl", {values})))')
+    assert json.loads(json.loads(printed)) == render("b", "s", "c", ("u", "v"))
 
 
 WRONG = {
@@ -296,8 +295,8 @@ WRONG = {
 }  # fmt: skip
 
 
-def test_a_wrong_value_is_refused_before_anything_is_made(evaluate) -> None:
-    """All at once, each with its own message."""
+def test_a_wrong_value_is_refused_before_anything_is_created(evaluate) -> None:
+    """All wrong values are reported at once, each with its own message."""
     _, said = evaluate("1", **WRONG)
     variables = bodies(TEXTS, "variable")
     flat = re.sub(r"\s+", " ", re.sub(r"[│╷╵]", " ", said))
@@ -308,13 +307,13 @@ def test_a_wrong_value_is_refused_before_anything_is_made(evaluate) -> None:
 
 
 def test_a_webhook_needs_its_secret_and_receives_both_kinds(evaluate) -> None:
-    """The URL alone is refused; with the secret the functions are told what to note down and where it goes."""
+    """The URL alone is refused; with the secret, the functions get what to notify and where."""
     url = "https://hooks.example/x"
     _, said = evaluate("1", notify_webhook_url=url)
     assert "A webhook's URL and its secret go together" in re.sub(r"[\s│╷╵]+", " ", said)
     secret = '{secret_id = "s", version_id = "v", key = "k"}'
-    told, _ = evaluate("jsonencode(local.environment)", notify_webhook_url=url, notify_webhook_secret=secret)
-    environment = json.loads(json.loads(told))
+    printed, _ = evaluate("jsonencode(local.environment)", notify_webhook_url=url, notify_webhook_secret=secret)
+    environment = json.loads(json.loads(printed))
     assert environment["BACKBURNER_NOTIFY"] == "documents,folders"
     assert environment["BACKBURNER_NOTIFY_WEBHOOK_URL"] == url
     assert "BACKBURNER_NOTIFY" not in json.loads(json.loads(evaluate("jsonencode(local.environment)")[0]))

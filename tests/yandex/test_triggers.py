@@ -1,4 +1,4 @@
-"""The triggers as Terraform sets them up: batches, tries, dead letters, a timer; and all of it together."""
+"""The triggers as Terraform sets them up (batches, retries, dead letters, a timer) and the whole flow with them."""
 
 import json
 import threading
@@ -20,14 +20,14 @@ from backburner_cli.local.yandex.triggers import Delivery, ObjectTrigger, QueueT
 
 @dataclass
 class Recorder:
-    """A function that notes its events, and fails as often as the test says."""
+    """A function that records its events, and fails as often as the test says."""
 
     failures: int = 0
     events: list[Any] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def invoke(self, event: Any) -> None:
-        """One call."""
+        """Take one call."""
         with self._lock:
             self.events.append(event)
             if len(self.events) <= self.failures:
@@ -51,7 +51,7 @@ def _delivery(function: Recorder, given_up: list[Any], retries: int = 2) -> Deli
 
 
 def test_uploads_come_in_batches_of_at_most_ten() -> None:
-    """Those below the prefix; what was deleted is no upload."""
+    """Uploads below the prefix come in batches, and a deletion is not an upload."""
     function, trigger = Recorder(), ObjectTrigger(prefix="inbox/", cutoff_s=0.2, workers=1)
     for number in range(12):
         trigger.tell("bucket", f"inbox/{number}", CREATE)
@@ -65,7 +65,7 @@ def test_uploads_come_in_batches_of_at_most_ten() -> None:
 
 
 def test_a_call_that_fails_is_tried_again_and_then_given_up() -> None:
-    """The whole batch each time; each of its messages becomes a dead letter that names its document."""
+    """The whole batch is repeated each time, and each message becomes a dead letter that names its document."""
     given_up: list[Any] = []
     function = Recorder(failures=99)
     trigger = ObjectTrigger(prefix="inbox/", cutoff_s=0.1, workers=1)
@@ -83,7 +83,7 @@ def test_a_call_that_fails_is_tried_again_and_then_given_up() -> None:
 
 
 def test_a_tick_that_fails_is_tried_once_more() -> None:
-    """And its dead letter is one that may be dropped."""
+    """Its dead letter may be dropped."""
     given_up: list[Any] = []
     delivery = _delivery(Recorder(failures=99), given_up, retries=1)
     Timer(every_s=0.01).start(delivery)
@@ -93,7 +93,7 @@ def test_a_tick_that_fails_is_tried_once_more() -> None:
 
 
 def test_uploads_become_results_by_themselves() -> None:
-    """Nobody calls a function: the zip, its triggers and a timer that is faster than a minute."""
+    """No test calls a function: the zip, its triggers and a timer faster than a minute do it all."""
     with (
         chosen_provider({}, "yandex") as provider,
         yandex_cloud(provider, progress=lambda _: None, timer_s=4.0, retry_s=0.5) as cloud,

@@ -1,4 +1,4 @@
-"""The further ticks of a minute: no cloud's timer fires more often, so a tick that it started sends for them."""
+"""The further ticks of a minute: no cloud's timer fires more often, so the tick that it starts sends for them."""
 
 import asyncio
 import logging

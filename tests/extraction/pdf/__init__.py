@@ -1,1 +1,1 @@
-"""Tests of the reader of PDFs, and PDFs written by hand for them."""
+"""Tests of the PDF reader, and PDFs written by hand for them."""

@@ -1,4 +1,4 @@
-"""PDFs written by hand: every byte is the test's own."""
+"""PDFs written by hand: the test controls every byte."""
 
 from collections.abc import Mapping, Sequence
 
@@ -22,13 +22,13 @@ class Made:
         return len(self.objects)
 
     def add(self, body: str | bytes) -> int:
-        """An object; its number."""
+        """Add an object; return its number."""
         number = self._reserve()
         self.objects[number] = body.encode("latin-1") if isinstance(body, str) else body
         return number
 
     def stream(self, data: str | bytes, entries: str = "") -> int:
-        """A stream; its number."""
+        """Add a stream; return its number."""
         raw = data.encode("latin-1") if isinstance(data, str) else data
         return self.add(f"<<{entries}/Length {len(raw)}>>stream\n".encode() + raw + b"\nendstream")
 
@@ -48,7 +48,7 @@ class Made:
         return number
 
     def mapped(self, codes: Mapping[int, str], width: int = 500) -> int:
-        """A font whose codes stand for these characters (UTF-16 in hexadecimal digits)."""
+        """A font that maps codes to these characters (UTF-16 in hexadecimal digits)."""
         lines = "\n".join(f"<{code:02X}> <{char}>" for code, char in codes.items())
         mapping = self.stream(
             "/CIDInit /ProcSet findresource begin begincmap 1 begincodespacerange <00> <FF> endcodespacerange "
@@ -88,24 +88,24 @@ class Made:
 
 
 def shown(x: float, y: float, text: str, size: float = 11, *, font: str = "F1", more: str = "") -> str:
-    """A piece of text at a place."""
+    """A piece of text at a given place."""
     escaped = text.replace("\\", "\\\\").replace("(", "\\(").replace(")", "\\)")
     return f"BT /{font} {size} Tf {more} 1 0 0 1 {x} {y} Tm ({escaped}) Tj ET\n"
 
 
 def lines(x: float, y: float, texts: Sequence[str], size: float = 11, pitch: float = 14) -> str:
-    """Lines below each other."""
+    """Lines of text, one below another."""
     return "".join(shown(x, y - pitch * at, text, size) for at, text in enumerate(texts))
 
 
 def turned(degrees: int, x: float, y: float, text: str, size: float = 11) -> str:
-    """Text that is turned anticlockwise."""
+    """Text rotated anticlockwise."""
     a, b = {90: (0, 1), 180: (-1, 0), 270: (0, -1), 45: (0.7071, 0.7071)}[degrees]
     return f"BT /F1 {size} Tf {a} {b} {-b} {a} {x} {y} Tm ({text}) Tj ET\n"
 
 
-def one(content: str, **options: object) -> bytes:
-    """A PDF of one page."""
+def one_page(content: str, **options: object) -> bytes:
+    """A single-page PDF."""
     made = Made()
     made.page(content, **options)
     return made.bytes()

@@ -1,4 +1,4 @@
-"""The characters of a page are split into the same chunks a line at a time as one by one."""
+"""Splitting a page's characters line by line gives the same chunks as splitting them one by one."""
 
 from array import array
 from collections.abc import Sequence
@@ -27,8 +27,8 @@ _RUN = st.tuples(_DRAWN, st.integers(0, 40))
 @example([(("a", 0.0, 5.0, 0.0), 20), (("a", 40.0, 5.0, 0.0), 20)])
 @example([(("a", 0.0, 5.0, 0.0), 20), (("a", -40.0, 5.0, 0.0), 20)])
 @example([(("a", 0.0, 5.0, 0.0), 20), (("a", 0.0, 5.0, 20.0), 20), (("\r", 0.0, 0.0, 0.5), 20)])
-def test_a_line_at_a_time_is_split_as_its_characters_are_one_by_one(runs: Sequence[tuple[Drawn, int]]) -> None:
-    """Kerned, overlapping, far apart, without width, on several lines: the same texts, starts and ends."""
+def test_splitting_by_line_equals_splitting_by_character(runs: Sequence[tuple[Drawn, int]]) -> None:
+    """Kerned, overlapping, distant and zero-width characters on several lines give the same texts, starts and ends."""
     drawn = [one for first, more in runs for one in (first, *[("b", 0.0, 5.0, first[3])] * more)]
     lefts, rights, edge = list[float](), list[float](), 0.0
     for _, gap, width, _ in drawn:
@@ -55,7 +55,7 @@ def test_a_line_at_a_time_is_split_as_its_characters_are_one_by_one(runs: Sequen
 def _one_by_one(
     characters: Characters, bases: Sequence[float]
 ) -> list[tuple[str, list[float], list[float], list[int]]]:
-    """The same by the rule for a single character."""
+    """The same chunks, by the rule for a single character."""
     chunks: list[list[int]] = []
     lefts, rights = characters.boxes[0::4], characters.boxes[2::4]
     for at, char in enumerate(characters.text):

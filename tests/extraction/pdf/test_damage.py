@@ -1,4 +1,4 @@
-"""A damaged picture is no white page: PDFium draws nothing in its place, and the document is refused."""
+"""A damaged picture is not sent as a white page: PDFium draws nothing in its place, and the document is refused."""
 
 import zlib
 
@@ -21,7 +21,7 @@ G4 = "/DecodeParms<</K -1/Columns 200/Rows 200>>"
 
 
 def page(content: str, data: bytes, filter_: str, more: str = "/ColorSpace/DeviceGray/BitsPerComponent 8") -> bytes:
-    """A page that draws a picture of these bytes, and a whole one."""
+    """A page that draws a picture with these bytes, and an intact one."""
     made = Made()
     entries = f"/Type/XObject/Subtype/Image/Width {SIDE}/Height {SIDE}/Filter/{filter_}{more}"
     made.page(content, xobjects={"I": made.stream(data, entries), "Whole": made.picture()})
@@ -51,7 +51,7 @@ LOST = {
 
 @pytest.mark.parametrize("name", LOST)
 def test_a_page_whose_picture_is_damaged_is_refused(name: str) -> None:
-    """Instead of a white or black page that nobody scanned."""
+    """It is not sent as a white or black page that nobody scanned."""
     with pytest.raises(JobError, match="page 1 of the PDF cannot be drawn: save it again") as refused:
         drawn(LOST[name])
     assert refused.value.reason is Reason.UNREADABLE_DOCUMENT
@@ -71,6 +71,6 @@ def test_a_page_whose_picture_is_damaged_is_refused(name: str) -> None:
     ],
     ids=["JPEG", "packed", "white", "mask", "palette", "strips", "spoilt ornament"],
 )  # fmt: skip
-def test_a_page_of_whole_pictures_is_drawn(body: bytes) -> None:
-    """A blank sheet that was scanned too, and a page on which only an ornament is damaged."""
+def test_a_page_whose_pictures_are_intact_is_drawn(body: bytes) -> None:
+    """A scanned blank sheet is drawn too, and so is a page on which only an ornament is damaged."""
     assert drawn(body)

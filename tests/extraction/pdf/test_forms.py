@@ -1,4 +1,4 @@
-"""What lies on a page comes out: fields with their values, added text, comments, attachments."""
+"""Everything on a page is read: fields with their values, added text, comments, attachments."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError
 from backburner.extraction.reading import read
 
-from .made import Made, one, shown
+from .made import Made, one_page, shown
 
 
 def blocks(made: Made) -> list[str]:
@@ -26,7 +26,7 @@ def annotated(annotations: list[str], content: str = "", made: Made | None = Non
 
 
 def test_fields_stand_beside_their_labels() -> None:
-    """Text, a choice, boxes that are ticked and such that are not; a hidden field says nothing."""
+    """Text fields, choices, and ticked and unticked boxes are read; a hidden field is not."""
     widgets = [
         "/Subtype/Widget/FT/Tx/T(a)/V(Anna Smith)/Rect[150 776 300 792]",
         "/Subtype/Widget/FT/Ch/T(b)/V(Blue)/Opt[(Red)(Blue)]/Ff 131072/Rect[150 746 300 762]",
@@ -42,7 +42,7 @@ def test_fields_stand_beside_their_labels() -> None:
 
 
 def test_added_text_is_in_its_place() -> None:
-    """With and without a drawing of its own; a stamp that says only by its drawing what it says."""
+    """It is read with or without an appearance of its own; so is a stamp whose words are only in its appearance."""
     made = Made()
     stamp = made.stream(
         shown(10, 10, "APPROVED"),
@@ -57,8 +57,8 @@ def test_added_text_is_in_its_place() -> None:
     assert blocks(annotated(added, page, made)) == ["Above.", "added words", "Below.", "APPROVED"]
 
 
-def test_comments_stand_behind_their_page() -> None:
-    """With their author; links and bare marks say nothing."""
+def test_comments_follow_their_page() -> None:
+    """They name their author; links and bare marks produce no text."""
     notes = [
         "/Subtype/Text/Rect[60 700 80 720]/Contents(sticky words)/T(Bob)",
         "/Subtype/Highlight/Rect[60 770 200 790]/QuadPoints[60 790 200 790 60 770 200 770]/Contents(check this)",
@@ -73,7 +73,7 @@ def test_comments_stand_behind_their_page() -> None:
 
 
 def portfolio(files: dict[str, bytes]) -> bytes:
-    """A PDF with files in it."""
+    """A PDF with attached files."""
     made = Made()
     names = ""
     for name, body in files.items():
@@ -86,14 +86,18 @@ def portfolio(files: dict[str, bytes]) -> bytes:
 
 
 def test_attachments_are_read_or_named() -> None:
-    """A text, a PDF, a picture that says nothing, and one that is attached to a place on a page."""
-    files = {"a.txt": b"inner words", "b.pdf": one(shown(60, 700, "inner page")), "c.png": b"\x89PNG\r\n\x1a\n\x00\x00"}
+    """A text, a PDF and a file attached at a place on a page are read; a picture is named."""
+    files = {
+        "a.txt": b"inner words",
+        "b.pdf": one_page(shown(60, 700, "inner page")),
+        "c.png": b"\x89PNG\r\n\x1a\n\x00\x00",
+    }
     extracted = read(portfolio(files), "a.pdf")
-    said = "attachment c.png: not read: unsupported_type"
-    assert extracted.notes == (said,)
+    note = "attachment c.png: not read: unsupported_type"
+    assert extracted.notes == (note,)
     assert extracted.text.strip().split("\n\n") == [
         "Cover", "## Attachment: a.txt", "inner words", "## Attachment: b.pdf", "inner page",
-        "## Attachment: c.png", f"[{said}]",
+        "## Attachment: c.png", f"[{note}]",
     ]  # fmt: skip
     made = Made()
     file = made.add(f"<</Type/Filespec/F(d.txt)/EF<</F {made.stream('pinned words', '/Type/EmbeddedFile')} 0 R>>>>")
@@ -103,8 +107,8 @@ def test_attachments_are_read_or_named() -> None:
     assert blocks(pinned) == ["Page", "## Attachment: d.txt", "pinned words"]
 
 
-def test_attachments_in_attachments_come_to_an_end() -> None:
-    """However deep they are nested, each is read or named."""
+def test_nested_attachments_are_bounded() -> None:
+    """However deeply they are nested, each is read or named."""
     body = b"the innermost words"
     for depth in range(3):
         body = portfolio({f"{depth}.txt" if not depth else f"{depth}.pdf": body})
@@ -112,8 +116,8 @@ def test_attachments_in_attachments_come_to_an_end() -> None:
 
 
 @pytest.mark.parametrize("needs_rendering", [True, False])
-def test_the_values_of_an_xfa_form_come_out(needs_rendering: bool) -> None:  # noqa: FBT001
-    """Its pages only ask to wait; a note says so."""
+def test_the_values_of_an_xfa_form_are_read(needs_rendering: bool) -> None:  # noqa: FBT001
+    """Its pages only ask the reader to wait; a note says so."""
     extracted = xfa("<form><Name>Anna</Name><Amount>12</Amount></form>", needs_rendering=needs_rendering)
     assert "- Name: Anna\n- Amount: 12\n" in extracted.text
     assert extracted.notes == (
@@ -122,7 +126,7 @@ def test_the_values_of_an_xfa_form_come_out(needs_rendering: bool) -> None:  # n
 
 
 def test_an_xfa_form_without_values_is_noted() -> None:
-    """Nothing but its shell is read."""
+    """Only its shell can be read."""
     assert xfa("", needs_rendering=True).notes == (
         "an XFA form, which only Adobe's programs show: print it to a PDF there",
     )
@@ -139,8 +143,8 @@ def xfa(data: str, *, needs_rendering: bool) -> Extracted:
     return read(made.bytes(), "a.pdf")
 
 
-def test_a_bomb_in_an_attachment_takes_only_itself() -> None:
-    """What cannot be read of it is a note."""
+def test_a_bomb_in_an_attachment_affects_only_that_attachment() -> None:
+    """A note says what could not be read."""
     extracted = read(portfolio({"x.pdf": b"%PDF-1.7\nrubbish\n%%EOF\n"}), "a.pdf")
     assert extracted.notes == ("attachment x.pdf: not read: unreadable_document",)
     with pytest.raises(JobError):

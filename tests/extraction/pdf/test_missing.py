@@ -1,4 +1,4 @@
-"""What is missing from a document is reported, and a file that cannot be read says truly why."""
+"""What is missing from a document is reported, and a file that cannot be read is refused with the true cause."""
 
 import re
 import zlib
@@ -11,7 +11,7 @@ from backburner.errors import JobError, Reason
 from backburner.extraction.pdf.legibility import Fault, notes_of
 from backburner.extraction.reading import read
 
-from .made import LINE, Made, lines, one, shown, turned
+from .made import LINE, Made, lines, one_page, shown, turned
 
 FULL = "q 595 0 0 842 0 0 cm /I Do Q "
 SMALL = "q 60 0 0 60 100 600 cm /I Do Q "
@@ -28,11 +28,11 @@ STAMP = lines(300, 150, SIGNED, 8, 10)
 SIDEWAYS = "".join(turned(90, 300 + 10 * row, 300, line, 8) for row, line in enumerate(SIGNED))
 LETTER = FULL + lines(60, 700, [LINE] * 3)
 BELOW = "q 595 0 0 500 0 0 cm /I Do Q " + TEXT
-WHOLE = one(lines(60, 780, ["Sentinel words.", LINE]))
+WHOLE = one_page(lines(60, 780, ["Sentinel words.", LINE]))
 
 
 def pages(*contents: str) -> Extracted:
-    """A document of pages with these contents, which may draw a picture."""
+    """A document whose pages have these contents, which may draw a picture."""
     made = Made()
     picture = made.picture()
     for content in contents:
@@ -85,8 +85,8 @@ def refused(body: bytes) -> tuple[Reason, str]:
         "spot",
     ],
 )
-def test_a_page_that_shows_more_than_it_says_is_named(content: str, said: str) -> None:
-    """In its place and in the notes, whatever is printed over it."""
+def test_a_page_that_shows_more_than_its_text_is_named(content: str, said: str) -> None:
+    """It is named in its place and in the notes, whatever text is printed over it."""
     extracted = pages(TEXT, content, TEXT)
     assert extracted.notes == (f"page 2: {said}",)
     before, after = extracted.text.split(f"\n\n[page 2: {said}]\n\n")
@@ -108,22 +108,22 @@ def test_a_page_that_shows_more_than_it_says_is_named(content: str, said: str) -
     ids=["blank", "clipped", "logo", "background", "ocr", "ocr and a stamp", "white"],
 )
 def test_a_page_that_lacks_nothing_is_not_named(content: str) -> None:
-    """Blank pages, logos, pictures behind a text, what OCR has read."""
+    """Blank pages, logos, pictures behind text and pages read by OCR are not reported."""
     assert pages(TEXT, content).notes == ()
 
 
-def test_neighbours_share_a_note() -> None:
-    """One line for many pages, in the order of the document."""
+def test_adjacent_pages_share_a_note() -> None:
+    """Many pages make one line, in document order."""
     faults = [(number, Fault.SCAN) for number in (2, 3, 4, 7)] + [(5, Fault.BROKEN)]
     assert list(notes_of(faults)) == [
         "pages 2 to 4: no text, probably scans", "page 5: damaged, not read", "page 7: no text, probably a scan",
     ]  # fmt: skip
-    (said,) = notes_of((number, Fault.BESIDE) for number in (1, 2))
-    assert said == "pages 1 to 2: pictures take most of them and were not read"
+    (note,) = notes_of((number, Fault.BESIDE) for number in (1, 2))
+    assert note == "pages 1 to 2: pictures take most of them and were not read"
 
 
-def test_a_model_that_sees_is_shown_whatever_a_page_without_text_shows() -> None:
-    """Outlined words, a line, a small picture, a scan with a signature; of these nothing is blank."""
+def test_a_page_without_text_is_shown_to_a_model_that_sees() -> None:
+    """Outlined words, a line, a small picture and a signed scan are shown; none of them is taken for blank."""
     made = Made()
     picture = made.picture()
     spot = "q 12 0 0 12 100 600 cm /I Do Q"
@@ -134,8 +134,8 @@ def test_a_model_that_sees_is_shown_whatever_a_page_without_text_shows() -> None
     assert found.notes == ("page 7: a picture takes most of it and was not read",)
 
 
-def test_a_comment_alone_makes_no_picture() -> None:
-    """Its mark shows nothing that its words do not say; a page that is only stamped with a picture is shown."""
+def test_a_comment_alone_is_not_shown_as_a_picture() -> None:
+    """Its mark adds nothing to its words; a page that is only stamped with a picture is shown."""
     made = Made()
     shape = made.stream("1 0 0 rg 0 0 50 50 re f", "/Type/XObject/Subtype/Form/BBox[0 0 50 50]")
     for kind in ("Text/Contents(Sign here)", "Stamp"):
@@ -150,7 +150,7 @@ def test_a_comment_alone_makes_no_picture() -> None:
     ids=["one", "numbers", "drawn", "signed", "outlined"],
 )
 def test_a_document_of_scans_is_refused(contents: list[str]) -> None:
-    """Numbers and stamps on them are no text."""
+    """Numbers and stamps on the scans do not count as text."""
     made = Made()
     picture = made.picture()
     for content in contents:
@@ -167,14 +167,14 @@ def test_a_short_text_on_a_background_is_read(count: int) -> None:
     assert extracted.text.count(LINE) == count
 
 
-def test_blank_pages_only_are_an_empty_document() -> None:
-    """OCR would not help; nor where they are painted white."""
-    said = "a PDF with nothing but blank pages; upload the document again"
-    assert refused(one("")) == refused(one("1 g 0 0 595 842 re f")) == (Reason.EMPTY_DOCUMENT, said)
+def test_a_document_of_blank_pages_is_empty() -> None:
+    """OCR would not help, not even if the pages are painted white."""
+    note = "a PDF with nothing but blank pages; upload the document again"
+    assert refused(one_page("")) == refused(one_page("1 g 0 0 595 842 re f")) == (Reason.EMPTY_DOCUMENT, note)
 
 
-def test_letters_without_a_meaning_are_distinguished_from_tex_drawings() -> None:
-    """Numbers of glyphs mean nothing; a font of TeX has no table either, but its codes are ASCII."""
+def test_unmapped_glyphs_are_distinguished_from_tex_fonts() -> None:
+    """Bare glyph numbers have no meaning; a TeX font has no table either, but its codes are ASCII."""
     reason, message = refused(glyphs("<000300240003004600520050005100030024>"))
     assert reason is Reason.UNREADABLE_DOCUMENT
     assert "a font or an encoding does not say" in message
@@ -183,8 +183,8 @@ def test_letters_without_a_meaning_are_distinguished_from_tex_drawings() -> None
     )
 
 
-def test_a_page_of_letters_without_a_meaning_is_named() -> None:
-    """Among others that can be read, with U+FFFD for each letter rather than another one."""
+def test_a_page_of_unmapped_glyphs_is_named() -> None:
+    """On a page with readable letters too, each unknown letter becomes U+FFFD rather than a wrong letter."""
     made = Made()
     glyphs("<00240025>", made)
     made.page("".join(shown(60, 800 - 14 * at, f"{at} {LINE}") for at in range(20)))
@@ -195,7 +195,7 @@ def test_a_page_of_letters_without_a_meaning_is_named() -> None:
 
 
 def glyphs(codes: str, made: Made | None = None) -> bytes:
-    """Text in numbers of glyphs, without a table of what they mean."""
+    """Text in glyph numbers, without a table that maps them to characters."""
     made = made or Made()
     inner = made.add(
         "<</Type/Font/Subtype/CIDFontType2/BaseFont/ABCDEF+X/DW 500"
@@ -207,7 +207,7 @@ def glyphs(codes: str, made: Made | None = None) -> bytes:
 
 
 def typed(text: str) -> bytes:
-    """Text in a font of pictures whose names mean nothing."""
+    """Text in a font made of pictures, whose glyph names mean nothing."""
     made = Made()
     shape = made.stream("500 0 0 0 450 700 d1 0 0 450 700 re f")
     codes = sorted({ord(char) for char in text})
@@ -234,8 +234,8 @@ AROUND = {
 
 
 @pytest.mark.parametrize("name", AROUND)
-def test_what_is_around_a_whole_document_does_no_harm(name: str) -> None:
-    """Before and behind it, or in its table: the pages are there."""
+def test_an_intact_document_is_read_despite_what_surrounds_it(name: str) -> None:
+    """Garbage before or after the pages, or a wrong cross-reference table, costs nothing."""
     assert read(AROUND[name], "a.pdf").text == f"Sentinel words.\n\n{LINE}\n"
 
 
@@ -257,7 +257,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_refusal_names_the_true_cause(name: str) -> None:
-    """Cut off, damaged, protected, too large: each is distinguished."""
+    """Truncated, damaged, protected and too large files are told apart."""
     body, reason, says = REFUSED[name]
     found = refused(body)
     assert found[0] is reason
@@ -265,7 +265,7 @@ def test_a_refusal_names_the_true_cause(name: str) -> None:
 
 
 def test_a_page_whose_content_is_lost_is_not_taken_for_a_blank_one() -> None:
-    """It was meant to show something."""
+    """It was meant to show something, so it is reported."""
     made = Made()
     made.page(TEXT)
     packed = zlib.compress(TEXT.encode())
@@ -275,7 +275,7 @@ def test_a_page_whose_content_is_lost_is_not_taken_for_a_blank_one() -> None:
 
 
 def test_the_newest_revision_counts() -> None:
-    """As a program saves that appends its changes."""
+    """Programs save changes by appending them."""
     made = Made()
     made.page(shown(60, 700, "old words"))
     old = made.bytes()
@@ -290,8 +290,8 @@ def test_the_newest_revision_counts() -> None:
     assert read(old + f"{changed}{table}{end}".encode(), "a.pdf").text == "new words\n"
 
 
-def test_a_form_that_contains_itself_comes_to_an_end() -> None:
-    """What else is on the page comes out."""
+def test_a_form_that_contains_itself_terminates() -> None:
+    """The rest of the page is read."""
     made = Made()
     form = len(made.objects) + 1
     made.stream("/X Do", f"/Type/XObject/Subtype/Form/BBox[0 0 600 800]/Resources<</XObject<</X {form} 0 R>>>>")

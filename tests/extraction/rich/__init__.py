@@ -1,1 +1,1 @@
-"""One rich document, and the same as every office format that LibreOffice writes: `make rich-documents` makes them."""
+"""One rich document in every office format that LibreOffice writes; `make rich-documents` generates them."""

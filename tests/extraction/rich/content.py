@@ -1,4 +1,4 @@
-"""What is in the rich document, in its order, as plain data: the truth that every reading is held against."""
+"""The rich document's content in order, as plain data: what every reader's output is compared with."""
 
 # ruff: noqa: RUF001 - the letters are Cyrillic and Chinese on purpose
 
@@ -71,7 +71,7 @@ NUMBERS = {
 
 
 def text() -> str:
-    """All of it as one text; each note after the paragraph that it belongs to."""
+    """The whole content as one text, with each note after its paragraph."""
     parts = [TITLE]
     for block in BLOCKS:
         match block.kind:

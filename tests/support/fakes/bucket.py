@@ -1,4 +1,4 @@
-"""A bucket in memory, as S3 keeps its conditions and its times."""
+"""A bucket in memory that treats conditions and times as S3 does."""
 
 import hashlib
 import json
@@ -22,7 +22,7 @@ class FakeBucket:
     objects: dict[str, Stored] = field(default_factory=dict)
 
     async def get(self, key: str, limit_bytes: int | None = None) -> Stored | None:
-        """Read an object whole."""
+        """Read a whole object."""
         async with self.world.effect("bucket.get", key):
             stored = self._read(key)
         if stored and limit_bytes is not None and stored.size_bytes > limit_bytes:
@@ -30,7 +30,7 @@ class FakeBucket:
         return stored
 
     async def get_range(self, key: str, first: int, last: int, match: str) -> bytes | None:
-        """Some bytes of an object, if it is still the same."""
+        """Read some bytes of an object if it has not changed."""
         async with self.world.effect("bucket.get", key):
             stored = self._read(key)
         if stored is not None and stored.etag != match:
@@ -38,7 +38,7 @@ class FakeBucket:
         return stored and stored.body[first:last]
 
     async def head(self, key: str) -> Stored | None:
-        """Read all but the body."""
+        """Read everything but the body."""
         async with self.world.effect("bucket.head", key):
             stored = self._read(key)
         return stored and replace(stored, body=b"")
@@ -46,7 +46,7 @@ class FakeBucket:
     async def put(
         self, key: str, body: bytes | Path, *, match: str, content_type: str, metadata: dict[str, str] | None = None
     ) -> str:
-        """Write on condition."""
+        """Write if the condition holds."""
         assert content_type
         body = _bytes(body)
         async with self.world.effect("bucket.put", key):
@@ -61,7 +61,7 @@ class FakeBucket:
             self.remove(key)
 
     async def listed(self, prefix: str, after: str = "") -> AsyncIterator[tuple[str, Stored]]:
-        """All objects below a prefix, behind a key."""
+        """List all objects below a prefix, after a key."""
         async with self.world.effect("bucket.list", prefix):
             page = [(key, replace(stored, body=b"")) for key in self.keys(prefix) if (stored := self._read(key))]
         for key, stored in page:
@@ -69,7 +69,7 @@ class FakeBucket:
                 yield key, stored
 
     def upload(self, key: str, body: bytes | str, metadata: Mapping[str, str] | None = None) -> str:
-        """Write over whatever is there, as users do. Returns the ETag."""
+        """Write over whatever is there, as users do, and return the ETag."""
         if len(key.encode()) > MAX_KEY_BYTES:
             raise RetryLaterError(f"a key of more than {MAX_KEY_BYTES} bytes")
         body = body.encode() if isinstance(body, str) else body

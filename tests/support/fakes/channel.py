@@ -1,4 +1,4 @@
-"""Somebody who is told what has ended, and who refuses or does not answer where a test says so."""
+"""A receiver of notifications that refuses or does not answer where a test says so."""
 
 import asyncio
 import json
@@ -11,32 +11,32 @@ from support.fakes.world import World
 
 @dataclass
 class FakeChannel:
-    """A channel; `told` is what it took, in order, as pairs of id and body."""
+    """A channel; `delivered` has what it accepted, in order, as pairs of id and body."""
 
     world: World
     name: str = "fake"
-    told: list[tuple[str, Any]] = field(default_factory=list)
+    delivered: list[tuple[str, Any]] = field(default_factory=list)
     tries: list[str] = field(default_factory=list)
     refuses: bool = False
     refuses_ids: set[str] = field(default_factory=set)
     takes_s: float = 0.0
 
     async def deliver(self, notification: str, kind: str, body: bytes) -> None:
-        """Take a notification."""
+        """Accept or refuse a notification."""
         async with self.world.effect(f"{self.name}.deliver", notification):
             self.tries.append(notification)
             await asyncio.sleep(self.takes_s)
             if self.refuses or notification in self.refuses_ids:
                 raise RetryLaterError("not now")
-            told = json.loads(body)
-            assert (told["id"], told["type"]) == (notification, kind)
-            self.told.append((notification, told))
+            decoded = json.loads(body)
+            assert (decoded["id"], decoded["type"]) == (notification, kind)
+            self.delivered.append((notification, decoded))
 
     @property
     def by_id(self) -> dict[str, Any]:
-        """What a receiver keeps that looks at ids: the last of each."""
-        return dict(self.told)
+        """What a receiver that compares ids keeps: the last body of each."""
+        return dict(self.delivered)
 
     def of_type(self, kind: str) -> list[Any]:
-        """What it was told of one type, each id once."""
-        return [told for told in self.by_id.values() if told["type"].startswith(kind)]
+        """The accepted bodies of one type, each id once."""
+        return [body for body in self.by_id.values() if body["type"].startswith(kind)]

@@ -9,13 +9,13 @@ from support.fakes.world import VirtualLoop, World
 
 @dataclass(frozen=True)
 class FakeClock:
-    """One machine's time; `skew_s` is by how much it is wrong."""
+    """One machine's clock, wrong by `skew_s`."""
 
     world: World
     skew_s: float = 0.0
 
     def now(self) -> datetime:
-        """Now, as this machine believes."""
+        """The time that this machine believes it is."""
         return self.world.now() + timedelta(seconds=self.skew_s)
 
     def monotonic(self) -> float:

@@ -1,4 +1,4 @@
-"""A reader of documents that reads plain text, and pages in a format of its own; it starts no child."""
+"""A reader of documents that reads plain text and paged documents in its own format; it starts no child."""
 
 import json
 from collections.abc import Sequence
@@ -14,24 +14,24 @@ from backburner.ports import Clock
 
 _PAGES = b"\0pages"
 SIDE_PX = 280
-"""The size of a page that is shown, which has 116 tokens."""
+"""The side of a page that is shown, which counts as 116 tokens."""
 
 
 def paged(*pages: str | None) -> bytes:
-    """A document of pages with text, and of scanned ones without."""
+    """A document of pages, some with text and some scanned without."""
     return _PAGES + json.dumps(pages).encode()
 
 
 @dataclass(frozen=True)
 class FakeExtractor:
-    """Reads marked Unicode and UTF-8, `paged` documents and nothing else; takes no thread, and time only to draw."""
+    """Reads marked Unicode, UTF-8 and `paged` documents; uses no thread, and takes time only to draw."""
 
     clock: Clock | None = None
     slots: AbstractAsyncContextManager[None, bool | None] = field(default_factory=nullcontext)
     draws_s: float = 0.0
 
     async def extract(self, body: bytes, name: str, wish: Wish = TEXT_ONLY) -> Extracted:
-        """The text, with nothing missing but the pages that are to be shown."""
+        """The text, complete except for pages that are to be shown."""
         if body.startswith(_PAGES):
             return _paged(json.loads(body.removeprefix(_PAGES)), wish)
         text = plain_text(body, name)
@@ -40,7 +40,7 @@ class FakeExtractor:
         return Extracted(text)
 
     async def render(self, body: bytes, name: str, pieces: Sequence[Piece], max_side_px: int) -> list[Rendered]:
-        """The name of each page, where a picture would be."""
+        """The name of each page in place of its picture."""
         assert body.startswith(_PAGES), name
         assert max_side_px > 0
         async with self.slots:
@@ -69,5 +69,5 @@ def _paged(pages: list[str | None], wish: Wish) -> Extracted:
         raise JobError(Reason.UNREADABLE_DOCUMENT, "pages without text, probably a scan")
     shown = {picture.page for picture in pictures}
     read = (number for number, page in enumerate(pages, 1) if page is not None and number not in shown)
-    told = Pages(text=ranges(read), images=ranges(shown)) if wish.show is not Show.NONE else None
-    return Extracted(text, (), tuple(pictures), told)
+    sent_pages = Pages(text=ranges(read), images=ranges(shown)) if wish.show is not Show.NONE else None
+    return Extracted(text, (), tuple(pictures), sent_pages)

@@ -1,4 +1,4 @@
-"""What kind of effect one is, for those who let a process die at one of each kind."""
+"""Kinds of effects, for tests in which a process dies at one of each kind."""
 
 from support.fakes.world import Effect
 
@@ -6,5 +6,5 @@ _READS = ("bucket.get", "bucket.head", "bucket.list")
 
 
 def kind_of(effect: Effect) -> str:
-    """Its name; whatever reads the bucket is of one kind, since nothing shows outside that it was read."""
+    """An effect's name; all reads of the bucket are one kind, since a read has no effect outside."""
     return "read" if effect.name in _READS else effect.name

@@ -1,4 +1,4 @@
-"""A provider in memory, which misbehaves where a test plans it."""
+"""A provider in memory that misbehaves as a test plans."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,25 +12,25 @@ from support.fakes.world import START, World
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What becomes of a create. As it is: a generation that completes after `runs_s` with `text`."""
+    """What becomes of a create: by default, a generation that completes after `runs_s` with `text`."""
 
     create: Answer | None = None
-    """The answer told, if it is not the truth. A `FailedCall` starts nothing unless `starts`."""
+    """The answer to the create if it is not the truth. A `FailedCall` starts nothing unless `starts`."""
     starts: bool = False
-    """Whether a create that is answered with `create` started a generation all the same."""
+    """Whether a create that is answered with `create` starts a generation all the same."""
     runs_s: float = 30.0
     text: str | None = None
-    """None: `FakeGenerator.text_of` the document."""
+    """None means `FakeGenerator.text_of` the document."""
     items: tuple[Mapping[str, Any], ...] = ()
-    """What its output holds besides the text: calls of tools, say."""
+    """What its output has besides the text, such as tool calls."""
     ending: Generation | None = None
-    """Its state when its time is over (its id is filled in), where that is not simply `completed`."""
+    """Its state at its end (its id is filled in), unless it is simply `completed`."""
     retrieves: tuple[Answer, ...] = ()
-    """Answers told to the first retrieves instead of the truth."""
+    """Answers to the first retrieves in place of the truth."""
     forgets: bool = False
     """The provider answers 404 to every retrieve."""
     cancel_completes: bool = False
-    """A cancel comes too late: from then on it reads as ended."""
+    """A cancel comes too late: the generation then counts as ended."""
 
 
 @dataclass
@@ -41,19 +41,19 @@ class Made:
     request: Mapping[str, Any]
     plan: Plan
     created_s: float
-    told: int = 0
+    polls: int = 0
     cancelled_s: float | None = None
     is_deleted: bool = False
 
 
 @dataclass
 class FakeGenerator:
-    """A provider. Without plans every generation completes after `Plan.runs_s`."""
+    """A provider whose generations complete after `Plan.runs_s`, unless planned otherwise."""
 
     world: World
     default: Plan = field(default_factory=Plan)
     requests: list[Mapping[str, Any]] = field(default_factory=list)
-    """Every create that came in."""
+    """Every create received."""
     made: dict[str, Made] = field(default_factory=dict)
     """Every generation that was started, by id, oldest first."""
     retrieved: list[str] = field(default_factory=list)
@@ -63,7 +63,7 @@ class FakeGenerator:
 
     @staticmethod
     def text_of(document: str) -> str:
-        """What a generation answers to a document."""
+        """The answer of a generation to a document."""
         return f"In short: {document.strip()[:80]}"
 
     def plan(self, plan: Plan, *, document: str | None = None, times: int = 1) -> None:
@@ -72,7 +72,7 @@ class FakeGenerator:
 
     @property
     def open(self) -> list[str]:
-        """Ids of the generations that still run: what would be paid for."""
+        """The ids of the generations that still run and so still cost money."""
         return [made.id for made in self.made.values() if self._truth(made).status in ("queued", "in_progress")]
 
     async def create(self, request: dict[str, Any], limit_s: float) -> Answer:
@@ -89,18 +89,18 @@ class FakeGenerator:
         return plan.create or truth
 
     async def retrieve(self, response_id: str) -> Answer:
-        """Look at a generation."""
+        """Poll a generation."""
         async with self.world.effect("generator.retrieve", response_id):
             self.retrieved.append(response_id)
             made = self.made.get(response_id)
             if made is None or made.is_deleted or made.plan.forgets:
                 return _NOT_FOUND
-            made.told += 1
-            scripted = made.plan.retrieves[made.told - 1 : made.told]
+            made.polls += 1
+            scripted = made.plan.retrieves[made.polls - 1 : made.polls]
             return scripted[0] if scripted else self._truth(made)
 
     async def cancel(self, response_id: str) -> Answer:
-        """Stop a generation, if it still runs."""
+        """Cancel a generation if it is still running."""
         async with self.world.effect("generator.cancel", response_id):
             self.cancelled.append(response_id)
             made = self.made.get(response_id)
@@ -111,7 +111,7 @@ class FakeGenerator:
             return self._truth(made)
 
     async def delete(self, response_id: str) -> Answer:
-        """Forget a response."""
+        """Delete a response."""
         async with self.world.effect("generator.delete", response_id):
             self.deleted.append(response_id)
             made = self.made.get(response_id)
@@ -128,7 +128,7 @@ class FakeGenerator:
         return self.default
 
     def _truth(self, made: Made) -> Generation:
-        """Its state, with a body that says so too."""
+        """Its true state, with a body to match."""
         truth = self._stands(made)
         content = [{"type": "output_text", "text": truth.text}]
         output = [{"type": "message", "content": content}] if truth.text else []
@@ -148,7 +148,7 @@ class FakeGenerator:
         if plan.ending is not None:
             return msgspec.structs.replace(plan.ending, id=made.id)
         document, cap = str(made.request.get("input", "")), made.request.get("max_output_tokens")
-        outputs = 20 if cap is None else min(20, cap - 1)  # one that meets its cap was cut off
+        outputs = 20 if cap is None else min(20, cap - 1)  # one that reaches its cap was cut off
         return Generation(
             id=made.id,
             status="completed",

@@ -1,4 +1,4 @@
-"""A queue in memory, as SQS hides, shows again and sets aside what it holds."""
+"""A queue in memory that hides, shows and sets aside messages as SQS does."""
 
 import asyncio
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ MAX_AT_ONCE: Final = 10
 
 @dataclass
 class FakeMessage:
-    """A message in a queue. It is in hand while `shows_s` lies ahead and it was received."""
+    """A message in a queue; a received one is hidden until `shows_s`."""
 
     body: str
     sent_s: float
@@ -27,7 +27,7 @@ class FakeMessage:
 
 @dataclass
 class FakeQueue:
-    """A standard queue like SQS. After `max_receives` a message goes to `dead` instead, if there is one."""
+    """A standard queue like SQS. After `max_receives` a message goes to `dead`, if there is one."""
 
     world: World
     name: str = "queue"
@@ -36,14 +36,14 @@ class FakeQueue:
     max_receives: int = 1000
     messages: list[FakeMessage] = field(default_factory=list)
     taken: int = 0
-    """Receives so far: each has a receipt of its own."""
+    """Receives so far, each with its own receipt."""
 
     async def visibility_s(self) -> int:
-        """How long a received message stays in hand."""
+        """How long a received message stays hidden."""
         return self.visibility
 
     async def send(self, body: str, delay_s: int) -> None:
-        """Make a message. A delay that a queue does not take is refused."""
+        """Send a message. A delay that a queue does not accept is refused."""
         async with self.world.effect(f"{self.name}.send", body):
             if not (isinstance(delay_s, int) and 0 <= delay_s <= MAX_DELAY_S):
                 raise RetryLaterError(f"a delay of {delay_s} s")
@@ -51,14 +51,14 @@ class FakeQueue:
             self.messages.append(FakeMessage(body, now, now + delay_s))
 
     async def receive(self, most: int, wait_s: int) -> Sequence[Received]:
-        """Take messages that show, waiting for the first."""
+        """Receive messages that show, waiting for the first."""
         assert 1 <= most <= MAX_AT_ONCE
         await self._first(self.world.seconds + wait_s)
         async with self.world.effect(f"{self.name}.receive", ""):
             return [self._take(message) for message in self._showing()[:most]]
 
     async def postpone(self, message: Received, delay_s: int) -> None:
-        """Hide a message in hand for longer. A delay that a queue does not take is refused."""
+        """Hide a received message for longer. A delay that a queue does not accept is refused."""
         async with self.world.effect(f"{self.name}.postpone", message.body):
             if not (isinstance(delay_s, int) and 0 <= delay_s <= MAX_VISIBILITY_S):
                 raise RetryLaterError(f"a delay of {delay_s} s")
@@ -66,7 +66,7 @@ class FakeQueue:
                 there.shows_s = self.world.seconds + delay_s
 
     async def delete(self, message: Received) -> None:
-        """Remove a message, unless somebody else received it meanwhile."""
+        """Delete a message, unless it has been received again meanwhile."""
         async with self.world.effect(f"{self.name}.delete", message.body):
             self.messages = [there for there in self.messages if there.receipt != message.receipt]
 

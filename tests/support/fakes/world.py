@@ -1,4 +1,4 @@
-"""Virtual time, processes that can be killed, and the log of every effect that a fake has."""
+"""Virtual time, processes that can be killed, and the log of every fake's effects."""
 
 import asyncio
 import atexit
@@ -17,12 +17,12 @@ START: Final = datetime(2031, 5, 17, 12, 0, 0, tzinfo=UTC)
 
 
 class Killed(BaseException):
-    """The process is gone: nothing of it runs any more."""
+    """The process is gone, and nothing of it runs any more."""
 
 
 @dataclass
 class Process:
-    """Something that can be killed; tasks belong to the one that they were started in."""
+    """Something that can be killed; a task belongs to the process that it was started in."""
 
     name: str
     is_dead: bool = False
@@ -35,7 +35,7 @@ _process: ContextVar[Process] = ContextVar("process", default=_MAIN)
 
 
 class Effect(NamedTuple):
-    """One thing that a fake did, or is about to do."""
+    """Something that a fake did, or is about to do."""
 
     number: int
     name: str
@@ -47,12 +47,12 @@ Hook = Callable[[Effect, Moment], Awaitable[None]]
 
 
 async def let_others_go(effect: Effect, moment: Moment) -> None:  # noqa: ARG001 - the shape of a hook
-    """The hook while a test names no other."""
+    """The default hook: let other tasks run."""
     await pause()
 
 
 async def pause() -> None:
-    """Let any other task that is ready take a step. If none is, only time is saved."""
+    """Let any other task that is ready take a step; skip this if there is none, to save time."""
     loop = asyncio.get_running_loop()
     if not isinstance(loop, VirtualLoop) or loop.has_others_ready():
         await asyncio.sleep(0)
@@ -60,13 +60,13 @@ async def pause() -> None:
 
 @dataclass
 class World:
-    """Virtual time, and a place at which every effect can be watched, delayed, refused or be the last one."""
+    """Virtual time, with a hook that can watch, delay or refuse every effect, or let a process die at it."""
 
     seconds: float = 0.0
     hook: Hook = let_others_go
     effects: list[Effect] = field(default_factory=list)
     in_threads: int = 0
-    """Calls that threads work on: time waits until they are done."""
+    """Calls that threads are working on; time stands still until they are done."""
 
     def now(self) -> datetime:
         """The store's time."""
@@ -77,12 +77,12 @@ class World:
         self.seconds += seconds
 
     def run(self, story: Coroutine[Any, Any, T]) -> T:
-        """Run to the end in virtual time. Raises `AssertionError` where nothing can happen any more."""
+        """Run to the end in virtual time. Raises `AssertionError` if nothing can happen any more."""
         with _loop(self) as loop:
             return loop.run_until_complete(loop.create_task(story))
 
     async def process(self, work: Coroutine[Any, Any, T], name: str = "process") -> "T | Process":
-        """Run as a process of its own; its result, or `DEAD`."""
+        """Run as a separate process and return its result, or `DEAD`."""
         me = Process(name)
 
         async def begin() -> T:
@@ -95,7 +95,7 @@ class World:
             return DEAD
 
     def kill_at(self, number: int, moment: Moment) -> None:
-        """From now on kill whichever process comes to the effect of this number."""
+        """Kill whichever process comes to the effect of this number."""
 
         async def hook(effect: Effect, at: Moment) -> None:
             await pause()
@@ -105,12 +105,12 @@ class World:
         self.hook = hook
 
     def effect(self, name: str, key: str) -> "_Around":
-        """Around what a fake does: the hook before and after, nothing for the dead."""
+        """Wrap what a fake does: the hook before and after, and nothing for dead processes."""
         return _Around(self, name, key)
 
 
 class _Around:
-    """The hook before and after an effect. A class, since a generator for each would take half of the tests' time."""
+    """Calls the hook around an effect. A class, since a generator for each would take half of the tests' time."""
 
     __slots__ = ("_effect", "_name", "_process", "_world")
 
@@ -150,7 +150,7 @@ def _stop_if_dead(process: Process) -> None:
 
 
 class _VirtualSelector(selectors.DefaultSelector):
-    """Instead of waiting, moves the time on."""
+    """Moves the time on instead of waiting."""
 
     def __init__(self, world: World) -> None:
         super().__init__()
@@ -160,15 +160,15 @@ class _VirtualSelector(selectors.DefaultSelector):
         if self.world.in_threads and timeout != 0:
             return super().select(_THREAD_LIMIT_S)
         if timeout is None:
-            raise AssertionError("everybody waits, and nothing will ever happen")
+            raise AssertionError("every task waits, and nothing will ever happen")
         if timeout <= 0:
-            return []  # somebody is ready; there is nothing outside to ask for
+            return []  # a task is ready; there is nothing outside to ask for
         self.world.seconds += timeout
         return super().select(0)
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """A loop that lives in a world's time."""
+    """An event loop in a world's time."""
 
     def __init__(self, world: World) -> None:
         self._selector_of_world = _VirtualSelector(world)
@@ -176,27 +176,27 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         super().__init__(self._selector_of_world)
 
     def move_to(self, world: World) -> None:
-        """Live in another world's time from now on."""
+        """Move to another world's time."""
         self._world = self._selector_of_world.world = world
 
     def time(self) -> float:
-        """Seconds of the world."""
+        """The world's seconds."""
         return self._world.seconds
 
     def has_others_ready(self) -> bool:
-        """Whether a task besides the running one has something to do now."""
+        """Whether a task other than the running one is ready now."""
         is_due = bool(self._scheduled) and self._scheduled[0].when() <= self._world.seconds
         return bool(self._ready) or is_due or bool(self._world.in_threads)
 
     def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:
-        """Let a thread do it, in no time."""
+        """Run it in a thread, taking no virtual time."""
         self._world.in_threads += 1
         future = super().run_in_executor(executor, func, *args)
         future.add_done_callback(self._is_back)
         return future
 
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ARG002, ASYNC109 - its
-        """End the threads, which takes a thread."""
+        """End the threads, which itself takes a thread."""
         self._world.in_threads += 1
         await super().shutdown_default_executor()
         self._world.in_threads -= 1
@@ -206,12 +206,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 _idle: list[VirtualLoop] = []
-"""Loops that wait for their next world: opening one for each process of a test would take a twelfth of the time."""
+"""Idle loops for reuse: opening one for each process of a test would take a twelfth of the time."""
 
 
 @contextlib.contextmanager
 def _loop(world: World) -> Iterator[VirtualLoop]:
-    """A loop in this world's time; what is left of a story is cancelled afterwards, as `asyncio.Runner` does."""
+    """A loop in this world's time; what is left of a story is cancelled afterwards, as by `asyncio.Runner`."""
     if _idle:
         loop = _idle.pop()
         loop.move_to(world)

@@ -42,8 +42,8 @@ class Reservation(msgspec.Struct, frozen=True, kw_only=True):
     booked_tokens: int = 0
     booked_cost: float = 0.0
     """The part of the run's use that is booked already: its end books only the rest."""
-    unsettled_tokens: int = msgspec.field(default=0, name="unsettled_tokens")
-    unsettled_cost: float = msgspec.field(default=0.0, name="unsettled_cost")
+    unsettled_tokens: int = msgspec.field(default=0, name="owed_tokens")
+    unsettled_cost: float = msgspec.field(default=0.0, name="owed_cost")
     """What the run's earlier attempts used: held until its end books it."""
 
 
