@@ -49,7 +49,8 @@ def merged(text: str) -> str:
     """The merged answers: groups of two or more are merged until there is one."""
     texts = [summarise(part) for part in parts_of(text)]
     while len(texts) > 1:
-        texts = [summarise(group) for group in groups(texts, MAX_TOKENS * CHARS_PER_TOKEN)]
+        grouped = groups([len(text) for text in texts], MAX_TOKENS * CHARS_PER_TOKEN)
+        texts = [summarise("\n\n".join(texts[number] for number in group)) for group in grouped]
     return texts[0]
 
 

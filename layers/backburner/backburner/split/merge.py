@@ -1,26 +1,104 @@
-"""Puts parts together: joins or groups their answers, says how they ended, adds up what they cost."""
+"""Merges the answers of parts: they are joined, or grouped for another level of generations that merges them."""
 
+import asyncio
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from backburner.ledger.ledger import Committed
-from backburner.ledger.records import ErrorRecord, OpenRecord, Part, PartEnd, RunRecord
+from backburner.batch.finish_batch import BatchFinisher
+from backburner.documents.recipes import parse
+from backburner.errors import Reason
+from backburner.ledger.keys import output_location
+from backburner.ledger.ledger import Ledger
+from backburner.ledger.records import Division, OpenRecord, PartEnd, State
+from backburner.memory.budget import MEBIBYTE, MemoryBudget
+from backburner.memory.spool import Spool, as_file, open_spool
+from backburner.outcome.finish import Finisher
+from backburner.split.divide import Divider
+from backburner.split.part_quotes import PartQuotes
+from backburner.split.part_store import AT_ONCE, PartStore
 
-BETWEEN = "\n\n"
+_BETWEEN = "\n\n"
 """The text between two answers."""
 _MIN_GROUP = 2
+_QUOTABLE_BYTES = 4 * MEBIBYTE
+"""A joined text up to this size is kept if its run is superseded."""
 
 
-def join(texts: Iterable[str], output: str) -> str:
-    """Join answers in order: as paragraphs of text, or as the items of a JSON array."""
-    return "".join(pieces(texts, output))
+@dataclass(frozen=True, kw_only=True)
+class Merger:
+    """Merges answers without holding all of them in memory."""
+
+    ledger: Ledger
+    finisher: Finisher
+    batch_finisher: BatchFinisher
+    divider: Divider
+    parts: PartStore
+    part_quotes: PartQuotes
+    memory: MemoryBudget
+
+    async def merge(self, record: OpenRecord, division: Division) -> Division | None:
+        """End a run whose parts have all ended, or return its division with another level.
+
+        Raises `JobError` if an answer is gone.
+        """
+        level = division.levels[-1]
+        failed = next((end for end in record.parts or () if end.state is State.FAILED), None)
+        if failed is not None:
+            await self._fail(record, division, failed)
+        elif division.is_batch:
+            await self.batch_finisher.finish(record, level)
+        elif len(level) == 1:
+            quoted = replace(record, quotes=await self.part_quotes.of(record, division, is_array=False))
+            await self.finisher.done(quoted, await self.parts.answer(level[0], record.output))
+        else:
+            async with self.memory.holding(self.memory.moderate_bytes):
+                with open_spool() as spool:
+                    return await self._merge(record, division, spool)
+        return None
+
+    async def _fail(self, record: OpenRecord, division: Division, failed: PartEnd) -> None:
+        parts = division.levels[failed.level]
+        committed = await self.ledger.committed(output_location(parts[failed.number - 1].key), "")
+        said = committed.error.record.message if committed.error else ""
+        what = "part" if failed.level == 0 else "joined part"
+        reason = failed.reason or Reason.PROVIDER_FAILED
+        await self.finisher.fail(record, reason, f"{what} {failed.number} of {len(parts)}: {said}")
+
+    async def _merge(self, record: OpenRecord, division: Division, spool: Spool) -> Division | None:
+        chars = await self._read(record, division, spool)
+        if parse(record.recipe_text).concatenates:
+            quotes = await self.part_quotes.of(record, division, is_array=record.output == "json")
+            record = replace(record, quotes=quotes)
+            texts = (text.decode() for text in spool.in_order())
+            with as_file(piece.encode() for piece in pieces(texts, record.output)) as path:
+                is_short = path.stat().st_size <= _QUOTABLE_BYTES
+                await self.finisher.done(record, path.read_text(encoding="utf-8") if is_short else path)
+            return None
+        grouped = groups(chars, await self.divider.groups_chars(record))
+
+        def joined(number: int) -> bytes:
+            return _BETWEEN.encode().join(spool.take(each) for each in grouped[number])
+
+        parts = await self.parts.put(record, len(division.levels), len(grouped), joined)
+        return replace(division, levels=[*division.levels, parts], opened=False)
+
+    async def _read(self, record: OpenRecord, division: Division, spool: Spool) -> list[int]:
+        """Write the answers of the last level to the spool. Returns the number of characters of each."""
+        level, chars = division.levels[-1], list[int]()
+        for first in range(0, len(level), AT_ONCE):
+            block = level[first : first + AT_ONCE]
+            for text in await asyncio.gather(*(self.parts.answer(part, record.output) for part in block)):
+                spool.put(len(chars), text.encode())
+                chars.append(len(text))
+        return chars
 
 
 def pieces(texts: Iterable[str], output: str) -> Iterator[str]:
-    """The same, piece by piece, for answers that are not all in memory."""
-    begin, between, end = ("[\n", ",\n", "\n]\n") if output == "json" else ("", BETWEEN, "\n")
+    """Answers joined in order, piece by piece: as paragraphs of text, or as the items of a JSON array."""
+    begin, between, end = ("[\n", ",\n", "\n]\n") if output == "json" else ("", _BETWEEN, "\n")
     yield begin
     for number, text in enumerate(texts):
         yield between if number else ""
@@ -28,13 +106,11 @@ def pieces(texts: Iterable[str], output: str) -> Iterator[str]:
     yield end
 
 
-def groups(texts: Sequence[str], max_chars: int | None) -> list[str]:
-    """Answers joined into inputs for merging: as many as fit, but at least two, so that the levels come to an end."""
-    return [BETWEEN.join(texts[number] for number in group) for group in together([*map(len, texts)], max_chars)]
+def groups(sizes: Sequence[int], max_chars: int | None) -> list[range]:
+    """Which answers are merged together, given the number of characters of each.
 
-
-def together(sizes: Sequence[int], max_chars: int | None) -> list[range]:
-    """Which answers form a group, by the number of characters of each."""
+    As many as fit, but at least two, so that the levels come to an end.
+    """
     found: list[range] = []
     for number, size in enumerate(sizes):
         last = found[-1] if found else range(0)
@@ -47,61 +123,6 @@ def together(sizes: Sequence[int], max_chars: int | None) -> list[range]:
         single = found.pop()
         found[-1] = range(found[-1].start, single.stop)
     return found
-
-
-def end_of(level: int, number: int, part: Part, committed: Committed) -> PartEnd | None:
-    """How a part ended; None if it has not."""
-    ends: list[RunRecord | ErrorRecord] = [held.record for held in (committed.run, committed.error) if held]
-    ends.sort(key=lambda end: end.run, reverse=True)
-    ended = next((end for end in ends if part.is_reused or end.run >= part.run), None)
-    if ended is None:
-        return None
-    return PartEnd(
-        level=level,
-        number=number,
-        job_id=ended.job_id,
-        run=ended.run,
-        state=ended.state,
-        reason=ended.reason if isinstance(ended, ErrorRecord) else None,
-        responses=[response.id for response in ended.responses],
-        submitted_at=ended.submitted_at,
-        usage=ended.usage,
-        cost=ended.cost,
-        kept_usage=ended.kept_usage,
-        kept_cost=ended.kept_cost,
-        suspected_orphans=ended.suspected_orphans,
-        polls=ended.polls,
-        lines=ended.lines,
-        is_reused=part.is_reused,
-    )
-
-
-def total(record: OpenRecord, ends: list[PartEnd]) -> OpenRecord:
-    """The record with its parts; usage, cost and suspected orphans are its own plus theirs, except for reused parts.
-
-    A batch's result has lines from all its runs, so there everything is added up, and the share of earlier runs is
-    given separately. `submitted_at` is that of the first part.
-    """
-    is_batch = record.division is not None and record.division.is_batch
-    own = [end for end in ends if not end.is_reused]
-    reused = [end for end in ends if end.is_reused] if is_batch else []
-    submitted = [at for at in (record.submitted_at, *(end.submitted_at for end in own)) if at is not None]
-    return replace(
-        record,
-        parts=ends,
-        submitted_at=min(submitted, default=None),
-        usage=sum((end.usage for end in (*own, *reused)), record.usage),
-        cost=_sum(record.cost, *(end.cost for end in (*own, *reused)), is_known=record.price is not None),
-        kept_usage=sum((*(end.kept_usage for end in own), *(end.usage for end in reused)), record.kept_usage),
-        kept_cost=_sum(record.kept_cost, *(end.kept_cost for end in own), *(end.cost for end in reused)),
-        suspected_orphans=record.suspected_orphans + sum(end.suspected_orphans for end in own),
-        polls=record.polls + sum(end.polls for end in own),
-    )
-
-
-def _sum(*costs: float | None, is_known: bool = False) -> float | None:
-    known = [cost for cost in costs if cost is not None]
-    return round(sum(known), 9) if known or is_known else None
 
 
 def _item(text: str) -> str:

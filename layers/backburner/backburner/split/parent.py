@@ -1,8 +1,8 @@
-"""Runs a document in parts: each part is a job of its own, and their answers are joined (DESIGN section 7).
+"""Runs a document in parts: each part is a job of its own, and their answers are merged (DESIGN section 7).
 
 Order of effects, and what a crash before each costs:
   the parts' texts → the run's message → its record, which names the parts → [next visit] a message for each part →
-  the record, `opened` → ... → [the last part has ended] the level that joins them, or the end of the run.
+  the record, `opened` → ... → [the last part has ended] the level that merges them, or the end of the run.
 Texts that no record names yet are written again, or removed with the job. A part's message without an open record works
 like an upload event; sent twice, it still makes one job. The run itself has no generation: its message watches the
 parts until all of them have ended.
@@ -27,8 +27,8 @@ from backburner.outcome.cancel import Canceller
 from backburner.outcome.current_job import CurrentJobs
 from backburner.outcome.finish import Finisher
 from backburner.outcome.governing import give_back
-from backburner.split.join import Joiner
-from backburner.split.merge import end_of, total
+from backburner.split.merge import Merger
+from backburner.split.part_ends import end_of, total
 from backburner.split.part_store import PartStore
 
 _OPENED_S = 2.0
@@ -47,7 +47,7 @@ class ParentRunner:
     governor: Governor
     canceller: Canceller
     messenger: Messenger
-    joiner: Joiner
+    merger: Merger
     parts: PartStore
 
     async def advance(self, held: Open) -> Next:
@@ -82,8 +82,8 @@ class ParentRunner:
             return await self._open(held, missing)
         if missing:
             return Next(look_s(held.age_s, len(division.levels[-1]), len(missing)), held)
-        joined = await self.joiner.join(await self._with_ends(record), division)
-        return DONE if joined is None else await self._rewrite(held, joined)
+        next_level = await self.merger.merge(await self._with_ends(record), division)
+        return DONE if next_level is None else await self._rewrite(held, next_level)
 
     async def _open(self, held: Open, missing: Sequence[Part]) -> Next:
         """Send a message for every part of the last level."""

@@ -7,7 +7,7 @@ from backburner.batch.prepare_lines import LinePreparer
 from backburner.batch.segment_runner import SegmentRunner
 from backburner.batch.stop_lines import LineStopper
 from backburner.batch.turns import Turns
-from backburner.split.join import Joiner
+from backburner.split.merge import Merger
 from backburner.split.parent import ParentRunner
 from backburner.split.part_quotes import PartQuotes
 from backburner.wiring.foundation import Foundation
@@ -15,7 +15,7 @@ from backburner.wiring.foundation import Foundation
 
 def parent_runner(base: Foundation) -> ParentRunner:
     """The runner of a document in parts, or of a batch in segments."""
-    joiner = Joiner(
+    merger = Merger(
         ledger=base.ledger,
         finisher=base.finisher,
         batch_finisher=base.batch_finisher,
@@ -32,7 +32,7 @@ def parent_runner(base: Foundation) -> ParentRunner:
         governor=base.governor,
         canceller=base.canceller,
         messenger=base.messenger,
-        joiner=joiner,
+        merger=merger,
         parts=base.parts,
     )
 
