@@ -29,6 +29,7 @@ from pricing.bill import (  # noqa: E402
     DOCUMENTS,
     Usage,
     by_hand,
+    further_ticks_month,
     idle_month,
     looks_each_minute,
     ours,
@@ -41,6 +42,7 @@ from tables import console  # noqa: E402
 
 _MONTHS = (1_000_000, 10_000_000, 100_000_000)
 _MEMORIES_MB = (512, 768, 1024, 1769)
+_TICKS_PER_MINUTE = (2, 3, 4)
 _VOLUMES = (1_000, 10_000, 100_000)
 """Documents per month."""
 
@@ -75,6 +77,8 @@ def main() -> int:
     took_s = mean(took_s for _, took_s in documents)
     _show_months(out, [month(number, bench, used, looks=looks, took_s=took_s) for number in _MONTHS])
     out.print(f"A month with nothing to do: {idle:.2f} on AWS", highlight=False)
+    further = ", ".join(f"{number}: {further_ticks_month(number).cost(AWS):.2f}" for number in _TICKS_PER_MINUTE)
+    out.print(f"What further ticks add to it, by TicksPerMinute: {further}", highlight=False)
     return 0
 
 

@@ -12,8 +12,8 @@ from looking.policies import BY_HAND, Looked
 from looking.simulated import Simulation
 from looking.times import KINDS, Kind
 
-OURS = {"Backburner": 1, "Backburner, two schedules": 2}
-"""How many one-minute schedules each of our rows has."""
+OURS = {"Backburner": 1, "Backburner, TicksPerMinute: 2": 2}
+"""How many ticks a minute each of our rows has."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def simulated(number: int) -> dict[str, dict[str, Summary]]:
 
 def _rows(kind: Kind, number: int) -> dict[str, Summary]:
     documents = kind.drawn(number)
-    ours = {name: summary(Simulation(documents, schedules).run()) for name, schedules in OURS.items()}
+    ours = {name: summary(Simulation(documents, ticks).run()) for name, ticks in OURS.items()}
     by_hand = {name: summary([policy(*one) for one in documents]) for name, policy in BY_HAND.items()}
     return ours | by_hand
 

@@ -1,4 +1,4 @@
-"""The real policy: the whole core on the tests' fakes, in virtual time, with the ticks that its schedules start."""
+"""The real policy: the whole core on the tests' fakes, in virtual time, with the ticks of each minute."""
 
 import asyncio
 from collections.abc import Sequence
@@ -12,14 +12,15 @@ _MINUTE_S = 60.0
 _MAX_S = 86_400.0
 _RUN_RECORD = ".run.json"
 _UNLIMITED = {"BACKBURNER_SUBMITS_PER_MINUTE": "1000000", "BACKBURNER_MAX_IN_FLIGHT": "100000"}
+_TICKS_QUEUE = {"BACKBURNER_TICKS_QUEUE_URL": "http://queues/ticks"}
 
 
 @dataclass
 class Simulation:
-    """Documents uploaded at the given times, and checked by a number of one-minute schedules, evenly spaced."""
+    """Documents uploaded at the given times, and checked by a number of ticks a minute, evenly spaced."""
 
     documents: Sequence[tuple[float, float]]
-    schedules: int = 1
+    ticks_per_minute: int = 1
     ticks: int = 0
     tick_s: float = 0.0
     """How long all ticks took together, not counting their calls."""
@@ -27,7 +28,7 @@ class Simulation:
 
     def run(self) -> list[Looked]:
         """Run it until every document has its result."""
-        system = System(_UNLIMITED)
+        system = System({**_UNLIMITED, **_TICKS_QUEUE, "BACKBURNER_TICKS_PER_MINUTE": str(self.ticks_per_minute)})
         system.world.hook = self._noted(system)
         system.run(self._lived(system))
         assert not system.problems(), system.problems()[:3]
@@ -43,7 +44,7 @@ class Simulation:
             while len(self._ended_s) < len(self.documents):
                 assert system.world.seconds < _MAX_S, "a document has no result"
                 functions.create_task(self._tick(system))
-                await asyncio.sleep(_MINUTE_S / self.schedules)
+                await asyncio.sleep(_MINUTE_S / self.ticks_per_minute)
 
     async def _uploads(self, system: System, functions: asyncio.TaskGroup) -> None:
         for number, (at_s, took_s) in enumerate(self.documents):

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pricing.prices import AWS, SMALL_VM_MONTH, TRANSITION, PriceList
@@ -18,6 +18,8 @@ IDLE_READS, IDLE_LISTS, IDLE_CPU_S = 3, 1, 0.0022
 IDLE_WAIT_S = 1 / 5  # every fifth idle tick waits a second for messages
 """A tick with nothing to do: its calls to the store, one after the other, and its processor time on a core."""
 TICKS_A_MONTH = 30 * 24 * 60
+POLLS_A_MINUTE = 5 * 60 / 20
+"""How often Lambda polls the ticks queue: five pollers (only two while little comes), each waiting 20 s."""
 _SMALL_GB, _SMALL_CALL_S = 0.25, 0.3
 """A function of a few lines, as one would write it for a state machine."""
 
@@ -88,14 +90,24 @@ def _slowed(cpu_s: float, memory_mb: int) -> float:
 
 def idle_month(checker_mb: int = CHECKER_MB) -> Usage:
     """A deployment with nothing to do: a tick each minute, which asks both queues at once and seldom waits."""
+    return replace(_idle_ticks(TICKS_A_MONTH, checker_mb), schedules=TICKS_A_MONTH)
+
+
+def further_ticks_month(ticks_per_minute: int, checker_mb: int = CHECKER_MB) -> Usage:
+    """What further ticks add to such a month: each minute a call that sends for them, one message deleted for each."""
+    further = ticks_per_minute - 1
+    idle = _idle_ticks(further * TICKS_A_MONTH, checker_mb)
+    return replace(idle, queue_requests=idle.queue_requests + (1 + further + POLLS_A_MINUTE) * TICKS_A_MONTH)
+
+
+def _idle_ticks(number: int, checker_mb: int) -> Usage:
     tick_s = IDLE_WAIT_S + STORE_S * (IDLE_READS + IDLE_LISTS + 1) + _slowed(IDLE_CPU_S, checker_mb)
     return Usage(
-        store_writes=IDLE_LISTS * TICKS_A_MONTH,
-        store_reads=IDLE_READS * TICKS_A_MONTH,
-        queue_requests=2 * TICKS_A_MONTH,
-        function_calls=TICKS_A_MONTH,
-        gb_s=checker_mb / 1024 * tick_s * TICKS_A_MONTH,
-        schedules=TICKS_A_MONTH,
+        store_writes=IDLE_LISTS * number,
+        store_reads=IDLE_READS * number,
+        queue_requests=2 * number,
+        function_calls=number,
+        gb_s=checker_mb / 1024 * tick_s * number,
     )
 
 

@@ -93,3 +93,17 @@ resource "yandex_resourcemanager_folder_iam_member" "dead_letters" {
   role      = "ymq.writer"
   member    = "serviceAccount:${yandex_iam_service_account.dead_letters.id}"
 }
+
+# It reads from the ticks queue; a role on the folder is the smallest that there is.
+resource "yandex_iam_service_account" "ticks" {
+  count     = var.ticks_per_minute > 1 ? 1 : 0
+  name      = "${var.name}-ticks"
+  folder_id = var.folder_id
+}
+
+resource "yandex_resourcemanager_folder_iam_member" "ticks" {
+  count     = var.ticks_per_minute > 1 ? 1 : 0
+  folder_id = var.folder_id
+  role      = "ymq.reader"
+  member    = "serviceAccount:${yandex_iam_service_account.ticks[0].id}"
+}

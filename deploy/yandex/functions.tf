@@ -5,7 +5,7 @@ locals {
       memory      = var.submit_memory
     }
     checker = {
-      description = "Collects finished generations every minute and starts those that wait"
+      description = "Collects finished generations, at least every minute, and starts those that wait"
       memory      = var.checker_memory
     }
   }
@@ -19,6 +19,7 @@ locals {
     BACKBURNER_PENDING_QUEUE_URL  = yandex_message_queue.pending.id
     BACKBURNER_BACKLOG_QUEUE_URL  = yandex_message_queue.backlog.id
     BACKBURNER_DEAD_QUEUE_URL     = yandex_message_queue.dead.id
+    BACKBURNER_TICKS_QUEUE_URL    = var.ticks_per_minute > 1 ? yandex_message_queue.ticks[0].id : null
     BACKBURNER_QUEUE_PROTOCOL     = var.queue_protocol
     BACKBURNER_PROVIDER           = var.provider_profile
     BACKBURNER_MODEL              = var.model
@@ -30,6 +31,7 @@ locals {
     BACKBURNER_MAX_IN_FLIGHT      = var.max_in_flight
     BACKBURNER_SUBMITS_PER_MINUTE = var.submits_per_minute
     BACKBURNER_POLLS_PER_SECOND   = var.polls_per_second
+    BACKBURNER_TICKS_PER_MINUTE   = var.ticks_per_minute
     BACKBURNER_DAILY_TOKENS       = var.daily_tokens
     BACKBURNER_DAILY_COST         = var.daily_cost
     BACKBURNER_DEADLINE_S         = var.deadline_s

@@ -52,3 +52,25 @@ resource "yandex_function_trigger" "tick" {
 
   depends_on = [yandex_function_iam_binding.invoker, yandex_resourcemanager_folder_iam_member.dead_letters]
 }
+
+# The ticks between those of the timer. A failed one is not tried again: its message is gone by then (queues.tf).
+resource "yandex_function_trigger" "further_ticks" {
+  count       = var.ticks_per_minute > 1 ? 1 : 0
+  name        = "${var.name}-further-ticks"
+  description = "The ticks between those of the timer"
+  folder_id   = var.folder_id
+
+  message_queue {
+    queue_id           = yandex_message_queue.ticks[0].arn
+    service_account_id = yandex_iam_service_account.ticks[0].id
+    batch_size         = "1"
+    batch_cutoff       = "0"
+  }
+
+  function {
+    id                 = yandex_function.function["checker"].id
+    service_account_id = yandex_iam_service_account.invoker.id
+  }
+
+  depends_on = [yandex_function_iam_binding.invoker, yandex_resourcemanager_folder_iam_member.ticks]
+}

@@ -124,6 +124,16 @@ variable "polls_per_second" {
   }
 }
 
+variable "ticks_per_minute" {
+  type        = number
+  default     = 1
+  description = "How often the checker starts each minute (BACKBURNER_TICKS_PER_MINUTE). With more than 1 there is another queue, whose messages start the ticks between those of the timer."
+  validation {
+    condition     = contains([1, 2, 3, 4], var.ticks_per_minute)
+    error_message = "1, 2, 3 or 4."
+  }
+}
+
 variable "daily_tokens" {
   type        = number
   default     = null

@@ -7,7 +7,7 @@ from typing import Any
 from backburner.adapters.connect import Connected, connect
 from backburner.adapters.logs import function_logger, share_with_package
 from backburner.adapters.metrics import report
-from backburner.events import require_timer
+from backburner.events import TickSource, tick_source
 from backburner.tick import TICK_S
 
 CREATE_LIMIT_S = 30.0
@@ -27,19 +27,22 @@ def connected() -> Connected:
 
 def handler(event: Any, context: Any) -> dict[str, int]:
     """Run one tick. Raises `UnknownEventError`, `ConfigError`, or `RetryLaterError` if a queue cannot be read."""
-    require_timer(event)
+    source = tick_source(event)
     remaining_ms = getattr(context, "get_remaining_time_in_millis", None)
     remaining_s = remaining_ms() / 1000 if remaining_ms else DEFAULT_TIME_S
     ready = connected()
-    counts = ready.run(lambda: _tick(ready, remaining_s), context)
-    logger.info("tick", extra=counts)
+    counts = ready.run(lambda: _tick(ready, remaining_s, source), context)
+    logger.info("tick", extra={**counts, "started_by": source.value})
     return counts
 
 
-async def _tick(ready: Connected, remaining_s: float) -> dict[str, int]:
-    """One tick and its metrics, both within the function's time."""
-    stop_at = asyncio.get_running_loop().time() + max(1.0, remaining_s - SPARE_S)
-    tick = await ready.core.tick.run(max(1.0, min(TICK_S, remaining_s - CREATE_LIMIT_S - SPARE_S)), stop_at)
+async def _tick(ready: Connected, remaining_s: float, source: TickSource) -> dict[str, int]:
+    """One tick and its metrics, both within the function's time; the timer's tick first sends for the further ones."""
+    loop = asyncio.get_running_loop()
+    stop_at = loop.time() + max(1.0, remaining_s - SPARE_S)
+    if source is TickSource.TIMER:
+        await ready.core.further_ticks.send()
+    tick = await ready.core.tick.run(max(1.0, min(TICK_S, stop_at - CREATE_LIMIT_S - loop.time())), stop_at)
     try:
         async with asyncio.timeout_at(stop_at):
             if not tick.is_cut_short:

@@ -17,7 +17,7 @@ from backburner_cli.errors import CommandError
 from backburner_cli.operator.deployment import CHECKER_FUNCTION, DEPLOYED_VERSION, SUBMIT_FUNCTION, Asked, find
 from backburner_cli.operator.profiles import Kind, Profiles, Target
 from backburner_cli.operator.running import announced, folder_of, running_here
-from backburner_cli.operator.stack import FUNCTIONS, OUTPUTS, PARAMETERS, environment_of_stack
+from backburner_cli.operator.stack import FUNCTIONS, OPTIONAL_OUTPUTS, OUTPUTS, PARAMETERS, environment_of_stack
 from backburner_cli.operator.terraform import environment_of_terraform
 
 ROOT = Path(__file__).parents[2]
@@ -154,9 +154,10 @@ def test_every_variable_of_the_functions_comes_from_an_output_or_a_parameter() -
     variables = set(template["Globals"]["Function"]["Environment"]["Variables"])
     assert {name for name in variables if name.startswith(("BACKBURNER_", "OPENAI_"))} == {
         *OUTPUTS.values(),
+        *OPTIONAL_OUTPUTS.values(),
         *PARAMETERS.values(),
     }
-    assert OUTPUTS.keys() | FUNCTIONS.keys() <= template["Outputs"].keys()
+    assert OUTPUTS.keys() | OPTIONAL_OUTPUTS.keys() | FUNCTIONS.keys() <= template["Outputs"].keys()
     assert PARAMETERS.keys() <= template["Parameters"].keys()
 
 
@@ -194,7 +195,7 @@ def account(monkeypatch: pytest.MonkeyPatch):
     ours = {
         "Parameters": {"Model": {"Type": "String"}, "BaseUrl": {"Type": "String"}, "MaxInFlight": {"Type": "Number"}},
         "Resources": queue,
-        "Outputs": {name: {"Value": f"the {name}"} for name in (*OUTPUTS, *FUNCTIONS, "Version")},
+        "Outputs": {name: {"Value": f"the {name}"} for name in (*OUTPUTS, *OPTIONAL_OUTPUTS, *FUNCTIONS, "Version")},
     }
     given = {"Model": "yandexgpt", "BaseUrl": "", "MaxInFlight": "7"}
     parameters = [{"ParameterKey": name, "ParameterValue": value} for name, value in given.items()]
@@ -208,7 +209,7 @@ def account(monkeypatch: pytest.MonkeyPatch):
 def test_a_stack_is_read_from_its_outputs_and_parameters() -> None:
     """Empty parameters set nothing. The message says if a stack is another's or missing."""
     found = environment_of_stack("ours", "eu-north-1")
-    assert found == {variable: f"the {name}" for name, variable in (OUTPUTS | FUNCTIONS).items()} | {
+    assert found == {variable: f"the {name}" for name, variable in (OUTPUTS | OPTIONAL_OUTPUTS | FUNCTIONS).items()} | {
         "BACKBURNER_MODEL": "yandexgpt",
         "BACKBURNER_MAX_IN_FLIGHT": "7",
         "AWS_REGION": "eu-north-1",

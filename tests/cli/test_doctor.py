@@ -163,6 +163,14 @@ def test_dead_letters_are_a_warning() -> None:
     assert "backburner dead-letters" in finding.remedy
 
 
+@pytest.mark.parametrize(("kept_s", "level"), [("60", Level.OK), ("120", Level.OK), ("345600", Level.WARNING)])
+def test_a_ticks_queue_that_keeps_old_ticks_is_reported(kept_s: str, level: Level) -> None:
+    """It needs no dead-letter queue; but what it keeps through an outage would start many ticks at once."""
+    (finding,) = queue_findings("ticks", {"MessageRetentionPeriod": kept_s, "VisibilityTimeout": "120"})
+    assert finding.level is level
+    assert bool(finding.remedy) is (level is not Level.OK)
+
+
 @pytest.mark.parametrize(
     ("account", "level", "remedy"),
     [

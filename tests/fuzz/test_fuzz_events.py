@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from backburner.errors import UnknownEventError
-from backburner.events import Broken, Ignored, Upload, is_timer, require_timer, uploads_in
+from backburner.events import Broken, Ignored, TickSource, Upload, is_timer, tick_source, uploads_in
 
 from .drawing import fuzzed
 from .values import HALF, mutated, values
@@ -17,10 +17,12 @@ from .values import HALF, mutated, values
 NAMES = [
     "Records", "messages", "source", "detail-type", "detail", "Event", "eventSource", "EventSource", "eventName", "s3",
     "bucket", "object", "name", "key", "event_metadata", "event_type", "details", "bucket_id", "object_id",
+    "body", "message",
 ]  # fmt: skip
 WORDS = [
     "aws:s3", "minio:s3", "aws:sqs", "aws.s3", "aws.events", "aws.scheduler", "Object Created", "ObjectCreated:Put",
     "s3:TestEvent", "s3:ObjectCreated:Put", "Scheduled Event", "yandex.cloud.events.storage.ObjectCreate",
+    "yandex.cloud.events.messagequeue.QueueMessage", "tick",
     "yandex.cloud.events.storage.Object", "yandex.cloud.events.serverless.triggers.TimerMessage", "inbox/%zz",
     "inbox/\ud800", "inbox/a", "inbox/", "inbox/%ED%A0%80", "inbox/%00", "inbox//", "inbox/a+b%2B", "INBOX/a",
 ]  # fmt: skip
@@ -33,12 +35,12 @@ ANY = values(NAMES, WORDS)
 def _translated(event: Any) -> None:
     """Only `UnknownEventError` may be raised; uploads are in the inbox, and their keys can be written."""
     try:
-        require_timer(event)
+        source = tick_source(event)
     except UnknownEventError as error:
         assert not is_timer(event)
         assert "TimerMessage" in str(error)  # noqa: PT017 - the other way is right as well
     else:
-        assert is_timer(event)
+        assert is_timer(event) == (source is TickSource.TIMER)
     try:
         records = uploads_in(event)
     except UnknownEventError as error:

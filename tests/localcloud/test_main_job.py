@@ -1,6 +1,7 @@
 """The main job on the real template: upload, S3 event, submit, queue, checker and result, with IAM enforced."""
 
 import json
+from datetime import datetime
 from uuid import uuid4
 
 import pytest
@@ -120,3 +121,24 @@ def test_the_logs_name_the_job(real_cloud, eventually):
     assert len(started["job_id"]) == 32
     assert started["response_id"].startswith("resp_")
     assert not any("bakery" in line for line in real_cloud.logs(real_cloud.submit_function))
+
+
+def test_the_timers_tick_brings_further_ones(run_cloud, stand_in, eventually):
+    """With four a minute: messages start them a quarter of a minute apart, with the rights of the template's role."""
+    cloud = run_cloud(
+        provider_base_url=stand_in.base_url,
+        api_key="key",
+        model="stand-in",
+        provider_profile="openai",
+        settings={"BACKBURNER_TICKS_PER_MINUTE": "4"},
+    )
+    cloud.invoke(cloud.checker_function, TIMER)
+
+    def ticks(source):
+        lines = [line for line in cloud.logs(cloud.checker_function) if f'"started_by":"{source}"' in line]
+        return [datetime.fromisoformat(json.loads(line)["timestamp"].replace(",", ".")) for line in lines]
+
+    eventually(lambda: len(ticks("message")) >= 2, limit_s=60)
+    first, second = ticks("message")[:2]
+    assert 10 <= (second - first).total_seconds() <= 20
+    assert not any("further ticks not sent" in line for line in cloud.logs(cloud.checker_function))

@@ -47,3 +47,4 @@ SHAPES: dict[str, Callable[[str, str], Any]] = {
     "yandex": yandex_trigger,
 }
 TIMERS = {"aws": recorded("aws/eventbridge-schedule"), "yandex": recorded("yandex/yandex-timer")}
+TICK_MESSAGES = {"aws": recorded("aws/sqs-tick"), "yandex": recorded("yandex/yandex-queue-tick")}

@@ -62,7 +62,7 @@ class System:
         self.settings = from_env(ENVIRONMENT | self.environment)
         self.bucket = FakeBucket(self.world)
         self.pending, self.backlog = FakeQueue(self.world, "pending"), FakeQueue(self.world, "backlog")
-        self.dead = FakeQueue(self.world, "dead")
+        self.dead, self.ticks = FakeQueue(self.world, "dead"), FakeQueue(self.world, "ticks")
         self.generator = FakeGenerator(self.world)
 
     def parts(self, skew_s: float = 0.0) -> Core:
@@ -78,6 +78,7 @@ class System:
             clock=clock,
             memory=memory,
             channels=self.channels,
+            ticks=self.ticks if self.settings.ticks_queue_url else None,
         )
         return self.folding(assemble(self.settings, ports, create_limit_s=30.0, swap_tries=12))
 

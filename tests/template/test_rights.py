@@ -40,23 +40,23 @@ CONDITIONS = {"TellsTopic": "NotifyTopicArn", "TellsEventBus": "NotifyEventBusAr
 """The parameter behind each condition under which notifications are sent."""
 
 
-def statements(of_type, role, *, in_parameter_store=False, has_kms_keys=False, tells=""):
+def statements(of_type, role, *, in_parameter_store=False, has_kms_keys=False, tells="", ticks_more=False):
     """A role's statements, with their conditions resolved."""
+    holds = {"KeyInParameterStore": in_parameter_store, "HasKmsKeys": has_kms_keys, "HasFurtherTicks": ticks_more}
+    holds |= {condition: condition == tells for condition in CONDITIONS}
     for policy in of_type("AWS::IAM::Role")[role]["Policies"]:
         for statement in policy["PolicyDocument"]["Statement"]:
-            match statement:
-                case {"Fn::If": [condition, then, {"Ref": "AWS::NoValue"}]} if condition in CONDITIONS:
-                    if condition == tells and "Fn::If" in then:
-                        yield then["Fn::If"][1 if in_parameter_store else 2]
-                    elif condition == tells:
-                        yield then
-                case {"Fn::If": ["KeyInParameterStore", then, otherwise]}:
-                    yield then if in_parameter_store else otherwise
-                case {"Fn::If": ["HasKmsKeys", then, {"Ref": "AWS::NoValue"}]}:
-                    if has_kms_keys:
-                        yield {**then, "Resource": [KMS_KEY]}
-                case _:
-                    yield statement
+            resolved = resolve(statement, holds)
+            if resolved != {"Ref": "AWS::NoValue"}:
+                yield {**resolved, "Resource": [KMS_KEY]} if resolved["Resource"] == {"Ref": "KmsKeyArns"} else resolved
+
+
+def resolve(statement, holds):
+    """A statement without its `Fn::If`, or several nested ones."""
+    while "Fn::If" in statement:
+        condition, then, otherwise = statement["Fn::If"]
+        statement = then if holds[condition] else otherwise
+    return statement
 
 
 def may(of_type, role, action, resource, **conditions):
@@ -182,6 +182,15 @@ def test_only_the_checker_may_notify_and_only_what_the_stack_names(
     assert not may(of_type, "SubmitRole", action, resource, tells=tells, **ways)
 
 
+@pytest.mark.parametrize("action", ["SendMessage", "ReceiveMessage", "DeleteMessage", "GetQueueAttributes"])
+def test_only_the_checker_uses_the_ticks_queue_and_only_if_there_is_one(of_type, action):
+    """It sends, and Lambda receives with its role; nothing else is allowed."""
+    assert may(of_type, "CheckerRole", f"sqs:{action}", "TicksQueue", ticks_more=True)
+    assert not may(of_type, "CheckerRole", f"sqs:{action}", "TicksQueue")
+    assert not may(of_type, "SubmitRole", f"sqs:{action}", "TicksQueue", ticks_more=True)
+    assert not may(of_type, "CheckerRole", "sqs:ChangeMessageVisibility", "TicksQueue", ticks_more=True)
+
+
 def test_events_are_put_only_under_our_own_source(of_type):
     """A bus's rules may trust the source of an event."""
     found = [
@@ -194,7 +203,7 @@ def test_events_are_put_only_under_our_own_source(of_type):
 @pytest.mark.parametrize("tells", ["", *CONDITIONS])
 def test_nothing_is_allowed_wholesale(of_type, role, tells):
     """No action has a wildcard, and no resource is everything."""
-    for statement in statements(of_type, role, tells=tells):
+    for statement in statements(of_type, role, tells=tells, ticks_more=True):
         if statement["Effect"] == "Allow":
             assert not any("*" in action for action in many(statement["Action"])), statement["Sid"]
             assert all(rendered(resource) != "*" for resource in many(statement["Resource"])), statement["Sid"]

@@ -134,6 +134,30 @@ def test_the_checker_ticks_every_minute_and_a_lost_tick_is_kept(of_type):
     assert schedule["Target"]["DeadLetterConfig"]["Arn"] == {"Fn::GetAtt": ["DeadQueue", "Arn"]}
 
 
+def test_further_ticks_come_from_a_queue_that_exists_only_for_them(expanded, of_type):
+    """With one tick a minute there is neither the queue nor what reads it; each message calls the checker alone."""
+    conditional = {name for name, one in expanded["Resources"].items() if one.get("Condition") == "HasFurtherTicks"}
+    assert conditional == {"TicksQueue", "FurtherTicks"}
+    assert expanded["Conditions"]["HasFurtherTicks"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "TicksPerMinute"}, 1]}]}
+    assert of_type("AWS::Lambda::EventSourceMapping") == {
+        "FurtherTicks": {
+            "EventSourceArn": {"Fn::GetAtt": ["TicksQueue", "Arn"]},
+            "FunctionName": {"Ref": "CheckerFunction"},
+            "BatchSize": 1,
+        }
+    }
+
+
+def test_a_late_tick_is_dropped_and_a_failed_one_is_not_repeated(of_type):
+    """Its message is kept for no longer than a minute, and would show again only after that.
+
+    It never becomes a dead letter, however often the function is throttled. The longest delay still fits in.
+    """
+    queue = of_type("AWS::SQS::Queue")["TicksQueue"]
+    assert 45 < queue["MessageRetentionPeriod"] <= 60 < queue["VisibilityTimeout"]
+    assert "RedrivePolicy" not in queue
+
+
 def test_sam_adds_no_rights_to_the_functions(of_type):
     """Each function has the role that is written by hand, without a managed policy."""
     roles = {name: function["Role"] for name, function in of_type("AWS::Lambda::Function").items()}

@@ -32,6 +32,7 @@ WITH_DEFAULTS = (
     "deadline_s",
     "lease_s",
     "sweep_every_s",
+    "ticks_per_minute",
     "max_attempts",
 )
 

@@ -8,7 +8,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from backburner.errors import UnknownEventError
-from backburner.events import Broken, Ignored, Upload, require_timer, uploads_in
+from backburner.events import TICK, Broken, Ignored, TickSource, Upload, tick_source, uploads_in
 
 EVENTS = Path(__file__).parents[2] / "events"
 UPLOADS = {
@@ -21,7 +21,12 @@ UPLOADS = {
     ],
     "yandex/yandex-object-delete.json": [Ignored("yandex.cloud.events.storage.ObjectDelete")],
 }
-TIMERS = {"aws/eventbridge-schedule.json", "yandex/yandex-timer.json"}
+TICKS = {
+    "aws/eventbridge-schedule.json": TickSource.TIMER,
+    "aws/sqs-tick.json": TickSource.MESSAGE,
+    "yandex/yandex-timer.json": TickSource.TIMER,
+    "yandex/yandex-queue-tick.json": TickSource.MESSAGE,
+}
 AWKWARD = [
     "inbox/a b.txt",
     "inbox/a+b.txt",
@@ -68,23 +73,44 @@ def _yandex(*keys: Any, kind: str = "ObjectCreate") -> dict[str, Any]:
 
 def test_every_sample_is_expected_here() -> None:
     """A new recorded event needs a new line."""
-    assert {str(path.relative_to(EVENTS)) for path in EVENTS.rglob("*.json")} == {*UPLOADS, *TIMERS}
+    assert {str(path.relative_to(EVENTS)) for path in EVENTS.rglob("*.json")} == {*UPLOADS, *TICKS}
 
 
 @pytest.mark.parametrize("name", UPLOADS)
 def test_a_recorded_upload_event_is_an_upload(name: str) -> None:
-    """It says exactly what happened, and is not a timer's event."""
+    """It says exactly what happened, and starts no tick."""
     assert uploads_in(_sample(name)) == UPLOADS[name]
     with pytest.raises(UnknownEventError):
-        require_timer(_sample(name))
+        tick_source(_sample(name))
 
 
-@pytest.mark.parametrize("name", sorted(TIMERS))
-def test_a_recorded_timer_event_is_a_tick(name: str) -> None:
-    """It is not an upload."""
-    require_timer(_sample(name))
+@pytest.mark.parametrize("name", sorted(TICKS))
+def test_a_recorded_event_that_starts_a_tick_is_a_tick(name: str) -> None:
+    """It says what started the tick, and is not an upload."""
+    assert tick_source(_sample(name)) is TICKS[name]
+    try:
+        records = uploads_in(_sample(name))
+    except UnknownEventError:
+        return
+    assert not [record for record in records if isinstance(record, Upload)]
+
+
+def _of_sqs(*bodies: object) -> dict[str, Any]:
+    return {"Records": [{"eventSource": "aws:sqs", "body": body} for body in bodies]}
+
+
+def _of_message_queue(*bodies: object) -> dict[str, Any]:
+    metadata = {"event_type": "yandex.cloud.events.messagequeue.QueueMessage"}
+    return {"messages": [{"event_metadata": metadata, "details": {"message": {"body": body}}} for body in bodies]}
+
+
+@pytest.mark.parametrize("of", [_of_sqs, _of_message_queue])
+@pytest.mark.parametrize("bodies", [[], ['{"job": "…"}'], [TICK, '{"job": "…"}'], [TICK, None], [f"{TICK} "]])
+def test_a_message_that_is_no_tick_is_refused(of: Any, bodies: list[object]) -> None:
+    """With a trigger on the pending queue by mistake, a tick that succeeded would delete what drives a job."""
+    assert tick_source(of(TICK, TICK)) is TickSource.MESSAGE
     with pytest.raises(UnknownEventError):
-        uploads_in(_sample(name))
+        tick_source(of(*bodies))
 
 
 @pytest.mark.parametrize("key", AWKWARD)
@@ -147,12 +173,12 @@ def test_a_record_without_its_fields_is_broken(record: Any) -> None:
 
 
 @pytest.mark.parametrize("event", [None, 7, "text", [], {}, {"Records": {}}, {"messages": "x"}, {"source": "aws.ec2"}])
-@pytest.mark.parametrize("read", [uploads_in, require_timer])
+@pytest.mark.parametrize("read", [uploads_in, tick_source])
 def test_an_unknown_shape_is_refused_with_the_known_ones(event: Any, read: Any) -> None:
     """After wiring the wrong trigger, an operator sees which events are understood."""
     with pytest.raises(UnknownEventError) as refused:
         read(event)
-    for shape in ("S3 notification", "EventBridge", "Yandex Object Storage", "TimerMessage"):
+    for shape in ("S3 notification", "EventBridge", "Yandex Object Storage", "TimerMessage", "SQS", "QueueMessage"):
         assert shape in str(refused.value)
 
 

@@ -14,6 +14,7 @@ from pricing.bill import (  # noqa: E402
     STORE_S,
     SUBMIT_MB,
     Usage,
+    further_ticks_month,
     idle_month,
     looks_each_minute,
     ours,
@@ -74,6 +75,16 @@ def test_each_function_is_charged_with_its_own_memory() -> None:
     full, half = (ours(BENCH, looks=5.0, ticks=60, tick_s=600.0, checker_mb=memory_mb) for memory_mb in (1024, 512))
     assert full.gb_s - half.gb_s == pytest.approx(600 / 2)
     assert idle_month(512).gb_s < idle_month().gb_s
+
+
+def test_further_ticks_are_charged_as_idle_ticks_without_a_schedule_but_with_their_queue() -> None:
+    """One call a minute sends for all of them; each message is deleted, and the queue is polled all the time."""
+    idle, one, three = idle_month(), further_ticks_month(2), further_ticks_month(4)
+    minutes = idle.schedules
+    assert (one.store_writes, one.function_calls, one.schedules) == (idle.store_writes, minutes, 0)
+    assert one.gb_s == pytest.approx(idle.gb_s)
+    assert one.queue_requests == pytest.approx(minutes * (2 + 1 + 1 + 15))
+    assert three.queue_requests == pytest.approx(minutes * (6 + 1 + 3 + 15))
 
 
 def test_the_memory_charged_is_the_default_of_template_and_terraform() -> None:

@@ -26,6 +26,7 @@ ORDER = (
     "maintenance",
     "watched_queue",
     "tick",
+    "further_ticks",
     "wiring",
     "adapters",
 )

@@ -69,6 +69,7 @@ def test_the_defaults_are_the_contracts() -> None:
     settings = from_env(WHOLE)
     assert {field: getattr(settings, field) for field, _ in NUMBERS.values()} == dict(NUMBERS.values())
     assert (settings.daily_tokens, settings.daily_cost) == (None, None)
+    assert (settings.ticks_per_minute, settings.ticks_queue_url) == (1, None)
     assert settings.base_url == "https://api.openai.com/v1"
     assert (settings.project, settings.organization, settings.api_key_secret) == (None, None, None)
 
@@ -79,6 +80,7 @@ def test_every_name_is_read() -> None:
     environment |= {"BACKBURNER_DAILY_TOKENS": "5000", "BACKBURNER_DAILY_COST": "1.5"}
     environment |= {"OPENAI_BASE_URL": "http://p/v1", "OPENAI_PROJECT_ID": "p", "OPENAI_ORG_ID": "o"}
     environment |= {"BACKBURNER_CONTEXT_TOKENS": "500, o3=1000"}
+    environment |= {"BACKBURNER_TICKS_PER_MINUTE": "3", "BACKBURNER_TICKS_QUEUE_URL": "https://q/1/ticks"}
     environment |= {"BACKBURNER_LINE_PARAMETERS": "tools, tool_choice", "BACKBURNER_VISION_MODELS": "vl, -gpt-5-text"}
     settings = from_env(environment)
     assert asdict(settings) == {
@@ -86,6 +88,8 @@ def test_every_name_is_read() -> None:
         "pending_queue_url": "https://q/1/pending",
         "backlog_queue_url": "https://q/1/backlog",
         "dead_queue_url": "https://q/1/dead",
+        "ticks_queue_url": "https://q/1/ticks",
+        "ticks_per_minute": 3,
         "provider": "openai",
         "base_url": "http://p/v1",
         "project": "p",
@@ -139,6 +143,12 @@ def test_an_invalid_number_is_refused(name: str, value: str) -> None:
     assert name in _problems(WHOLE | {name: value})
 
 
+@pytest.mark.parametrize("value", ["0", "5", "1.5", "two"])
+def test_there_are_one_to_four_ticks_a_minute(value: str) -> None:
+    """More would begin before most of the last one's calls have ended."""
+    assert "BACKBURNER_TICKS_PER_MINUTE is" in _problems(WHOLE | {"BACKBURNER_TICKS_PER_MINUTE": value})
+
+
 @pytest.mark.parametrize("name", BUDGETS)
 @pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "many"])
 def test_an_invalid_budget_is_refused(name: str, value: str) -> None:
@@ -166,6 +176,13 @@ def test_a_lease_fits_into_a_delay() -> None:
         ({"BACKBURNER_PENDING_QUEUE_URL": "https://q/1/dead"}, "three different queues"),
         ({"BACKBURNER_BACKLOG_QUEUE_URL": "https://q/1/pending"}, "three different queues"),
         ({"BACKBURNER_PENDING_QUEUE_URL": "pending"}, "BACKBURNER_PENDING_QUEUE_URL"),
+        ({"BACKBURNER_TICKS_PER_MINUTE": "2"}, "BACKBURNER_TICKS_QUEUE_URL is not set"),
+        ({"BACKBURNER_TICKS_QUEUE_URL": "ticks"}, "BACKBURNER_TICKS_QUEUE_URL is not an http(s) URL"),
+        ({"BACKBURNER_TICKS_QUEUE_URL": "https://q/1/pending"}, "ticks need one of their own"),
+        (
+            {"BACKBURNER_TICKS_QUEUE_URL": "https://q/1/t", "BACKBURNER_NOTIFY_QUEUE_URL": "https://q/1/t"},
+            "BACKBURNER_NOTIFY_QUEUE_URL is one of Backburner's own queues",
+        ),
     ],
 )
 def test_contradictory_settings_are_refused(change: dict[str, str], named: str) -> None:

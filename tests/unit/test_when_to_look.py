@@ -39,7 +39,7 @@ def test_our_policy_is_simulated_with_its_ticks() -> None:
     assert [one.took_s for one in looked] == [100.0, 20.0]
     assert all(1 <= one.looks <= 20 for one in looked)
     assert all(0 <= one.lag_s <= 120 for one in looked)
-    sooner = Simulation([(5.0, 100.0), (200.0, 20.0)], schedules=6).run()
+    sooner = Simulation([(5.0, 100.0), (200.0, 20.0)], ticks_per_minute=4).run()
     assert sum(one.lag_s for one in sooner) < sum(one.lag_s for one in looked)
 
 

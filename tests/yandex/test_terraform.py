@@ -33,6 +33,7 @@ MAX = {
     "var.max_in_flight": "100000",
     "var.submits_per_minute": "60000",
     "var.polls_per_second": "1000",
+    "var.ticks_per_minute": "4",
     "var.daily_tokens": "9" * 12,
     "var.daily_cost": "9" * 24,
     "var.deadline_s": "604800",
@@ -43,6 +44,7 @@ MAX = {
     "var.notify_queue_url": "q" * 256,
     "var.notify_webhook_url": "u" * 256,
     **{f"yandex_message_queue.{name}.id": QUEUE for name in ("pending", "backlog", "dead")},
+    "var.ticks_per_minute > 1 ? yandex_message_queue.ticks[0].id : null": QUEUE,
 }
 """The longest value that each expression can have, by the variables' own validations."""
 LONGEST_SECRETS = {"AWS_ACCESS_KEY_ID": 25, "AWS_SECRET_ACCESS_KEY": 40, "OPENAI_API_KEY": 256}
@@ -188,6 +190,21 @@ def test_the_triggers_listen_where_they_must() -> None:
     assert tick["timer"][0]["cron_expression"] == "* * * * ? *"
 
 
+def test_what_starts_further_ticks_is_there_only_if_there_are_any() -> None:
+    """A queue whose messages are soon gone, a trigger that calls the checker for each, an account that only reads."""
+    made = resources(TEXTS)
+    kinds = ("yandex_message_queue", "yandex_iam_service_account", "yandex_resourcemanager_folder_iam_member")
+    parts = [*((kind, "ticks") for kind in kinds), ("yandex_function_trigger", "further_ticks")]
+    assert {made[part]["count"] for part in parts} == {"${var.ticks_per_minute > 1 ? 1 : 0}"}
+    queue, trigger = made["yandex_message_queue", "ticks"], made["yandex_function_trigger", "further_ticks"]
+    assert int(queue["message_retention_seconds"]) == 60 < int(queue["visibility_timeout_seconds"])
+    assert "redrive_policy" not in queue
+    assert (trigger["message_queue"][0]["batch_size"], trigger["message_queue"][0]["batch_cutoff"]) == ("1", "0")
+    assert trigger["message_queue"][0]["queue_id"] == "${yandex_message_queue.ticks[0].arn}"
+    assert trigger["function"][0]["id"] == made["yandex_function_trigger", "tick"]["function"][0]["id"]
+    assert made["yandex_resourcemanager_folder_iam_member", "ticks"]["role"] == "ymq.reader"
+
+
 def test_both_functions_are_the_same_zip(built: bytes) -> None:
     """Entry points are the functions' names, it is small enough to be sent inline, its digest makes a new version."""
     (body,) = _functions()
@@ -222,7 +239,7 @@ def evaluate(tmp_path: Path):
         pytest.skip("terraform is not on this machine: the HCL was parsed and checked, not evaluated")
     (tmp_path / "variables.tf").write_text(TEXTS["variables.tf"])
     locals_ = "\n".join(re.findall(r"^locals \{\n.*?^\}\n", TEXT, re.MULTILINE | re.DOTALL))
-    (tmp_path / "locals.tf").write_text(re.sub(r"yandex_\w+\.\w+\.(id|arn)", f'"{ID}"', locals_))
+    (tmp_path / "locals.tf").write_text(re.sub(r"yandex_\w+\.\w+(\[0\])?\.(id|arn)", f'"{ID}"', locals_))
     shutil.copy(FOLDER / "bucket-policy.json.tftpl", tmp_path)
     shutil.copy(FOLDER / "terraform.tfvars.example", tmp_path / "terraform.tfvars")
 
@@ -251,6 +268,15 @@ def test_the_example_gives_an_environment_that_works(evaluate) -> None:
     assert (settings.provider, settings.submits_per_minute, settings.polls_per_second) == ("yandex", 83, 50)
 
 
+@pytest.mark.parametrize(("ticks", "has_queue"), [("1", False), ("2", True), ("4", True)])
+def test_further_ticks_have_their_queue(evaluate, ticks: str, has_queue: bool) -> None:  # noqa: FBT001 - a table's row
+    """Its address reaches the functions if there are further ticks, and is not there otherwise."""
+    told, _ = evaluate("jsonencode(local.environment)", ticks_per_minute=ticks)
+    environment = json.loads(json.loads(told))
+    assert environment["BACKBURNER_TICKS_PER_MINUTE"] == ticks
+    assert ("BACKBURNER_TICKS_QUEUE_URL" in environment) is has_queue
+
+
 def test_terraform_renders_the_policy(evaluate) -> None:
     """It renders it as the tests do."""
     values = '{bucket = "b", submit = "s", checker = "c", users = ["u", "v"]}'
@@ -261,8 +287,8 @@ def test_terraform_renders_the_policy(evaluate) -> None:
 WRONG = {
     "folder_id": "folder", "name": "X", "bucket": "Under_score", "bucket_users": "[]", "provider_profile": "openai",
     "base_url": "ftp://a", "project_id": "a b", "model": "", "max_in_flight": "0", "submits_per_minute": "0",
-    "polls_per_second": "0", "daily_tokens": "0", "daily_cost": "0", "deadline_s": "1", "lease_s": "100",
-    "sweep_every_s": "1", "max_attempts": "0", "runtime": "python313", "submit_memory": "600",
+    "polls_per_second": "0", "ticks_per_minute": "5", "daily_tokens": "0", "daily_cost": "0", "deadline_s": "1",
+    "lease_s": "100", "sweep_every_s": "1", "max_attempts": "0", "runtime": "python313", "submit_memory": "600",
     "checker_memory": "100", "queue_protocol": "xml", "superseded_days": "1", "work_days": "1", "context_tokens": '"',
     "line_parameters": "A-B", "vision_models": "a b", "notify": "x", "notify_queue_url": "https://q.example/a.fifo",
     "notify_webhook_url": "http://hooks.example/x",

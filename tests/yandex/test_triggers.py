@@ -7,12 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+
+from backburner.events import TickSource, tick_source
 from backburner.maintenance.dead_letters import Kind, understand
 from backburner_cli.local.provider import chosen_provider
 from backburner_cli.local.yandex.cloud import yandex_cloud
-from backburner_cli.local.yandex.events import CREATE, DELETE
+from backburner_cli.local.yandex.events import CREATE, DELETE, timer_event
 from backburner_cli.local.yandex.instance import FunctionError
-from backburner_cli.local.yandex.triggers import Delivery, ObjectTrigger, Timer
+from backburner_cli.local.yandex.triggers import Delivery, ObjectTrigger, QueueTrigger, Timer
 
 
 @dataclass
@@ -108,3 +111,52 @@ def test_uploads_become_results_by_themselves() -> None:
         _eventually(lambda: wanted <= keys())
         assert provider.stand_in is not None
         assert len(provider.stand_in.generations) == 3
+
+
+def test_the_timers_tick_brings_further_ones() -> None:
+    """With four a minute: the first message starts a tick after a quarter of a minute, and is deleted."""
+    with (
+        chosen_provider({}, "yandex") as provider,
+        yandex_cloud(
+            provider, progress=lambda _: None, retry_s=0.5, settings={"BACKBURNER_TICKS_PER_MINUTE": "4"}
+        ) as cloud,
+    ):
+        checker = cloud.functions["checker"]
+        checker.invoke(timer_event())
+
+        def started_by(source: str) -> int:
+            return sum(f'"started_by":"{source}"' in line for line in checker.log())
+
+        _eventually(lambda: started_by("message") == 1)
+        assert started_by("timer") == 1
+
+
+@dataclass
+class QueueOfOne:
+    """A queue with one message, as boto3 reaches it."""
+
+    deleted: list[str] = field(default_factory=list)
+    received: int = 0
+
+    def receive_message(self, **_: Any) -> dict[str, Any]:
+        """The message, once; then none."""
+        self.received += 1
+        time.sleep(0.01)
+        message = {"MessageId": "1", "MD5OfBody": "", "Body": "tick", "ReceiptHandle": "receipt"}
+        return {"Messages": [message]} if self.received == 1 else {}
+
+    def delete_message(self, **asked: str) -> None:
+        """Note it."""
+        self.deleted.append(asked["ReceiptHandle"])
+
+
+@pytest.mark.parametrize(("failures", "deleted"), [(0, ["receipt"]), (1, [])])
+def test_a_message_is_deleted_only_after_a_call_that_succeeds(failures: int, deleted: list[str]) -> None:
+    """A tick that failed is not repeated at once: its message is hidden, and expires before it would show."""
+    function, sqs = Recorder(failures=failures), QueueOfOne()
+    trigger = QueueTrigger(function=function, sqs=sqs, url="url")  # type: ignore[arg-type]
+    trigger.start()
+    _eventually(lambda: function.events and sqs.received > 3)
+    trigger.ended.set()
+    assert tick_source(function.events[0]) is TickSource.MESSAGE
+    assert sqs.deleted == deleted

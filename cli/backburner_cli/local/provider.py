@@ -17,6 +17,7 @@ ELSEWHERE = {
     "BACKBURNER_PENDING_QUEUE_URL": "http://local/pending",
     "BACKBURNER_BACKLOG_QUEUE_URL": "http://local/backlog",
     "BACKBURNER_DEAD_QUEUE_URL": "http://local/dead",
+    "BACKBURNER_TICKS_QUEUE_URL": "http://local/ticks",
     "BACKBURNER_API_KEY_SECRET": "",
 }
 """The settings that the local cloud sets itself."""

@@ -18,6 +18,7 @@ from backburner_cli.local.settings import passed_on, set_aside, unread
 from backburner_cli.local.yandex.cloud import yandex_cloud
 from backburner_cli.operator.deployment import CHECKER_FUNCTION, DEPLOYED_VERSION, SUBMIT_FUNCTION, local_deployment
 from backburner_cli.operator.running import announced
+from backburner_cli.operator.trigger_check import HOW_OFTEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -75,7 +76,8 @@ def _wait(
             out.print(f"  export {name}={shlex.quote(value)}", markup=False)
         if left_over := [name for name in _OVERRIDING if name not in reached_by]:
             out.print(f"  unset {' '.join(left_over)}", markup=False)
-        out.print("\nEvery upload below inbox/ starts a job. The timer collects results once a minute.")
+        often = HOW_OFTEN[int(reached_by.get("BACKBURNER_TICKS_PER_MINUTE", "1")) - 1]
+        out.print(f"\nEvery upload below inbox/ starts a job. The checker collects results {often}.")
         if provider.stand_in is not None:
             out.print(
                 "The provider is the local stand-in: it quotes from the documents, no language model is involved."

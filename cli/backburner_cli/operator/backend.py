@@ -30,8 +30,9 @@ FOLDER_QUEUES: Final = {
     "BACKBURNER_PENDING_QUEUE_URL": "http://folder/pending",
     "BACKBURNER_BACKLOG_QUEUE_URL": "http://folder/backlog",
     "BACKBURNER_DEAD_QUEUE_URL": "http://folder/dead",
+    "BACKBURNER_TICKS_PER_MINUTE": "1",
 }
-"""Settings that are the same for every folder."""
+"""Settings that are the same for every folder, which has no timer."""
 _CHECKER: Final = "the checker's next tick"
 
 

@@ -146,7 +146,7 @@ class _Deployment:
     async def trigger(self) -> list[Finding]:
         """Whether uploads below inbox/ call submit, and a timer the checker."""
         if self.is_yandex and LOCAL_CLOUD in self.environment:
-            return local_yandex_findings()
+            return local_yandex_findings(self.settings.ticks_per_minute)
         if self.is_yandex:
             return await yandex_findings(self.settings.bucket, self.environment)
         return await aws_findings(self.settings.bucket, self.cloud.bucket.calls.account.region, self.environment)
@@ -173,7 +173,7 @@ class _Deployment:
     async def queues(self) -> list[Finding]:
         """Whether the queues can be reached, and whether their limits fit the functions'."""
         found = []
-        for name in ("pending", "backlog", "dead"):
+        for name in ("pending", "backlog", "dead", *(["ticks"] if self.cloud.ticks else [])):
             queue: SqsQueue = getattr(self.cloud, name)
             try:
                 attributes = await queue.attributes("All")

@@ -9,6 +9,8 @@ FUNCTION_LIMIT_S = 100
 """The functions' time limit in the template and in the Terraform files."""
 MIN_RECEIVES = 600
 """The least `maxReceiveCount`: waiting messages are received often, and replaced only after 500 receives."""
+TICKS_KEPT_S = 60
+"""How long the ticks queue keeps a message: the timer's next tick has begun by then."""
 
 
 def queue_findings(name: str, attributes: Mapping[str, str]) -> list[Finding]:
@@ -19,6 +21,8 @@ def queue_findings(name: str, attributes: Mapping[str, str]) -> list[Finding]:
             return [Finding(check=check, level=Level.OK, message="empty")]
         remedy = "backburner dead-letters shows them, backburner replay --dead runs their documents again"
         return [Finding(check=check, level=Level.WARNING, message=f"about {waiting} dead letters", remedy=remedy)]
+    if name == "ticks":
+        return [_ticks_finding(check, attributes)]
     found = []
     visibility_s = int(attributes.get("VisibilityTimeout", 30))
     if visibility_s <= FUNCTION_LIMIT_S:
@@ -34,3 +38,12 @@ def queue_findings(name: str, attributes: Mapping[str, str]) -> list[Finding]:
         remedy = "give it a redrive policy to the dead-letter queue with maxReceiveCount 1000"
         found.append(Finding(check=check, level=Level.WARNING, message="has no dead-letter queue", remedy=remedy))
     return found or [Finding(check=check, level=Level.OK, message=f"about {waiting} messages")]
+
+
+def _ticks_finding(check: str, attributes: Mapping[str, str]) -> Finding:
+    kept_s = int(attributes.get("MessageRetentionPeriod", 345_600))
+    if kept_s <= 2 * TICKS_KEPT_S:
+        return Finding(check=check, level=Level.OK, message=f"drops what is older than {kept_s} s")
+    message = f"keeps messages for {kept_s} s: after an outage they start many ticks at once"
+    remedy = f"set its retention period to {TICKS_KEPT_S} s, as the template does"
+    return Finding(check=check, level=Level.WARNING, message=message, remedy=remedy)

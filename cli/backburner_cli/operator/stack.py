@@ -20,6 +20,7 @@ OUTPUTS = {
     "BacklogQueueUrl": "BACKBURNER_BACKLOG_QUEUE_URL",
     "DeadQueueUrl": "BACKBURNER_DEAD_QUEUE_URL",
 }
+OPTIONAL_OUTPUTS = {"TicksQueueUrl": "BACKBURNER_TICKS_QUEUE_URL"}
 FUNCTIONS = {"SubmitFunctionName": SUBMIT_FUNCTION, "CheckerFunctionName": CHECKER_FUNCTION}
 PARAMETERS = {
     "Provider": "BACKBURNER_PROVIDER",
@@ -35,6 +36,7 @@ PARAMETERS = {
     "MaxInFlight": "BACKBURNER_MAX_IN_FLIGHT",
     "SubmitsPerMinute": "BACKBURNER_SUBMITS_PER_MINUTE",
     "PollsPerSecond": "BACKBURNER_POLLS_PER_SECOND",
+    "TicksPerMinute": "BACKBURNER_TICKS_PER_MINUTE",
     "DailyTokens": "BACKBURNER_DAILY_TOKENS",
     "DailyCost": "BACKBURNER_DAILY_COST",
     "DeadlineSeconds": "BACKBURNER_DEADLINE_S",
@@ -79,7 +81,7 @@ def environment_of_stack(name: str, region: str | None) -> dict[str, str]:
             "Backburner's, and has it been deployed to the end?"
         )
     parameters = {each["ParameterKey"]: each.get("ParameterValue", "") for each in stack.get("Parameters", ())}
-    found = _renamed(OUTPUTS | FUNCTIONS, outputs) | _renamed(PARAMETERS, parameters)
+    found = _renamed(OUTPUTS | OPTIONAL_OUTPUTS | FUNCTIONS, outputs) | _renamed(PARAMETERS, parameters)
     if not CHANNELS & found.keys():
         found.pop("BACKBURNER_NOTIFY", None)  # as in the template: without a channel there are no notifications
     found[DEPLOYED_VERSION] = outputs.get("Version", "")

@@ -22,6 +22,8 @@ from backburner_cli.operator.findings import Finding, Level
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+HOW_OFTEN: Final = "once a minute", "twice a minute", "three times a minute", "four times a minute"
+"""How often the checker starts, by the number of ticks a minute."""
 _LIMIT_S: Final = 30
 _DEPLOY_AGAIN: Final = "deploy the template again, and let nothing else write the bucket's notifications"
 _APPLY: Final = "run terraform apply again; yc serverless trigger list shows the triggers"
@@ -113,11 +115,11 @@ async def yandex_findings(bucket: str, environment: Mapping[str, str]) -> list[F
     return [_upload_finding(triggers, bucket, submit), _timer_finding(triggers, checker)]
 
 
-def local_yandex_findings() -> list[Finding]:
+def local_yandex_findings(ticks_per_minute: int) -> list[Finding]:
     """The `backburner up` that was found calls the functions itself, for as long as its process lives."""
     return [
         _finding("trigger", Level.OK, f"backburner up calls submit for uploads below {INBOX}"),
-        _finding("schedule", Level.OK, "backburner up calls the checker once a minute"),
+        _finding("schedule", Level.OK, f"backburner up calls the checker {HOW_OFTEN[ticks_per_minute - 1]}"),
     ]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from urllib.parse import unquote_plus
 
 from backburner.errors import UnknownEventError
@@ -10,10 +11,21 @@ from backburner.ledger.keys import INBOX
 SHAPES = (
     "an S3 notification (Records[].s3), an EventBridge 'Object Created' (detail.object), "
     "a Yandex Object Storage trigger (messages[].details.object_id), "
-    "or a timer: an EventBridge schedule ('Scheduled Event') or a Yandex timer trigger (TimerMessage)"
+    "a timer: an EventBridge schedule ('Scheduled Event') or a Yandex timer trigger (TimerMessage), "
+    "or a tick message: from SQS (Records[].body) or a Yandex Message Queue trigger (QueueMessage)"
 )
+TICK = "tick"
+"""The body of a message that starts a tick."""
 _YANDEX_STORAGE = "yandex.cloud.events.storage.Object"
 _YANDEX_TIMER = "yandex.cloud.events.serverless.triggers.TimerMessage"
+_YANDEX_QUEUE = "yandex.cloud.events.messagequeue.QueueMessage"
+
+
+class TickSource(StrEnum):
+    """What starts ticks."""
+
+    TIMER = "timer"
+    MESSAGE = "message"
 
 
 @dataclass(frozen=True)
@@ -56,10 +68,20 @@ def uploads_in(event: object) -> list[Record]:
             raise _unknown("an upload", event)
 
 
-def require_timer(event: object) -> None:
-    """Raises `UnknownEventError` unless the event is a timer's."""
-    if not is_timer(event):
-        raise _unknown("a timer", event)
+def tick_source(event: object) -> TickSource:
+    """What started this tick. Raises `UnknownEventError` if it is neither a timer nor a tick message.
+
+    Any other message is refused: its queue would delete it, though it may be all that drives a job.
+    """
+    if is_timer(event):
+        return TickSource.TIMER
+    match event:
+        case {"Records": [_, *_] as records} if all(map(_is_tick_of_sqs, records)):
+            return TickSource.MESSAGE
+        case {"messages": [_, *_] as messages} if all(map(_is_tick_of_yandex, messages)):
+            return TickSource.MESSAGE
+        case _:
+            raise _unknown("a timer or a tick message", event)
 
 
 def is_timer(event: object) -> bool:
@@ -69,6 +91,22 @@ def is_timer(event: object) -> bool:
             return True
         case {"messages": [{"event_metadata": {"event_type": str(kind)}}, *_]}:
             return kind == _YANDEX_TIMER
+        case _:
+            return False
+
+
+def _is_tick_of_sqs(record: object) -> bool:
+    match record:
+        case {"eventSource": "aws:sqs", "body": str(body)}:
+            return body == TICK
+        case _:
+            return False
+
+
+def _is_tick_of_yandex(message: object) -> bool:
+    match message:
+        case {"event_metadata": {"event_type": str(kind)}, "details": {"message": {"body": str(body)}}}:
+            return kind == _YANDEX_QUEUE and body == TICK
         case _:
             return False
 

@@ -13,6 +13,7 @@ from backburner.ports import MAX_DELAY_S
 from backburner.provider.profiles import PROFILES, Profile, Provider
 
 _MAX_DIGITS = 18
+_MAX_TICKS_PER_MINUTE = 4
 _PARAMETER = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _TOPIC = re.compile(r"arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:\S+")
 _NOTIFY = frozenset({"documents", "folders"})
@@ -66,6 +67,7 @@ class Settings:
     pending_queue_url: str
     backlog_queue_url: str
     dead_queue_url: str
+    ticks_queue_url: str | None
     provider: Provider
     base_url: str
     project: str | None
@@ -82,6 +84,7 @@ class Settings:
     deadline_s: int
     lease_s: int
     sweep_every_s: int
+    ticks_per_minute: int
     max_attempts: int
     windows: Mapping[str, int]
     sighted: Mapping[str, bool]
@@ -108,6 +111,7 @@ def from_env(environment: Mapping[str, str], *, needs_key: bool = True) -> Setti
         pending_queue_url=reader.url("BACKBURNER_PENDING_QUEUE_URL", "the pending queue's URL"),
         backlog_queue_url=reader.url("BACKBURNER_BACKLOG_QUEUE_URL", "the backlog queue's URL"),
         dead_queue_url=reader.url("BACKBURNER_DEAD_QUEUE_URL", "the dead-letter queue's URL"),
+        ticks_queue_url=reader.optional_url("BACKBURNER_TICKS_QUEUE_URL"),
         provider=provider,
         base_url=reader.url("OPENAI_BASE_URL", f"the {provider} endpoint", profile.base_url),
         project=reader.text("OPENAI_PROJECT_ID"),
@@ -124,6 +128,7 @@ def from_env(environment: Mapping[str, str], *, needs_key: bool = True) -> Setti
         deadline_s=reader.whole("BACKBURNER_DEADLINE_S", 86_400),
         lease_s=reader.whole("BACKBURNER_LEASE_S", 120, at_most=MAX_DELAY_S),
         sweep_every_s=reader.whole("BACKBURNER_SWEEP_EVERY_S", 3600),
+        ticks_per_minute=reader.whole("BACKBURNER_TICKS_PER_MINUTE", 1, at_most=_MAX_TICKS_PER_MINUTE),
         max_attempts=reader.whole("BACKBURNER_MAX_ATTEMPTS", 3),
         windows={**PROFILES[provider].windows, **reader.windows("BACKBURNER_CONTEXT_TOKENS")},
         sighted={**PROFILES[provider].sighted, **reader.sighted("BACKBURNER_VISION_MODELS")},
@@ -238,6 +243,9 @@ class _Reader:
             self.problems.append(f"{name} is not an http(s) URL")
         return value
 
+    def optional_url(self, name: str) -> str | None:
+        return self.url(name, "") if self.text(name) else None
+
     def key_store(self) -> KeyStore:
         """The store of the provider's key: as named, or else by the form of the secret's name."""
         is_parameter = (self.text("BACKBURNER_API_KEY_SECRET") or "").startswith(("/", "arn:aws:ssm:"))
@@ -302,9 +310,20 @@ class _Reader:
             self.problems.append(
                 "BACKBURNER_NOTIFY_WEBHOOK_SECRET and BACKBURNER_NOTIFY_WEBHOOK_SECRET_NAME are both set: keep one"
             )
+        self._queues(settings)
+
+    def _queues(self, settings: Settings) -> None:
+        """What the queues contradict."""
+        if settings.ticks_per_minute > 1 and not settings.ticks_queue_url:
+            self.problems.append(
+                "BACKBURNER_TICKS_QUEUE_URL is not set: the ticks queue's URL, "
+                "which BACKBURNER_TICKS_PER_MINUTE above 1 needs"
+            )
         queues = [settings.pending_queue_url, settings.backlog_queue_url, settings.dead_queue_url]
         named = [url for url in queues if url]
         if len(set(named)) < len(named):
             self.problems.append("the pending, backlog and dead-letter queues must be three different queues")
-        if notify.queue_url in named:
+        if settings.ticks_queue_url in named:
+            self.problems.append("BACKBURNER_TICKS_QUEUE_URL is the URL of another queue: ticks need one of their own")
+        if settings.notify.queue_url and settings.notify.queue_url in (*named, settings.ticks_queue_url):
             self.problems.append("BACKBURNER_NOTIFY_QUEUE_URL is one of Backburner's own queues: name another")

@@ -40,6 +40,12 @@ UNREADABLE_S = 290
 """When a message shows again if its record or document cannot be read: shortly before a tick begins."""
 
 
+def next_tick_s(ran_s: float, per_minute: int) -> float:
+    """When the next tick begins, for one that has run for `ran_s`: it may have run past one or more of them."""
+    every_s = MINUTE_S / per_minute
+    return every_s - ran_s % every_s
+
+
 @dataclass
 class _Inflow:
     """Receives from one queue: with several calls at once as long as all of them come back full."""
@@ -92,6 +98,7 @@ class Tick:
     clock: Clock
     polls_per_second: int
     first_polls: FirstPolls
+    ticks_per_minute: int = 1
     idle_receives: Iterator[int] = field(default_factory=itertools.count)
     """Numbers the receives for which no work was expected, in all ticks of this process."""
 
@@ -131,7 +138,7 @@ class Tick:
 
     async def _receive(self, hand: "_Hand", stop_at: float) -> None:
         """Receive and handle messages until nothing is due for which the tick should stay."""
-        pending, backlog, next_at = _Inflow(self.pending), _Inflow(self.backlog), self.clock.monotonic() + MINUTE_S
+        pending, backlog, began_at = _Inflow(self.pending), _Inflow(self.backlog), self.clock.monotonic()
         sample = MAX_IN_BATCH  # even if there is no room: after a crash, a waiting job may still hold a slot
         backlog_at = 0.0
         if self.governor.open_runs == 0:
@@ -150,7 +157,7 @@ class Tick:
                 hand.take(inflow.queue, batch)
             await hand.has_room()
             self.first_polls.note_new()
-            if not hand.tasks and not self._should_stay(stop_at, next_at):
+            if not hand.tasks and not self._should_stay(stop_at, began_at):
                 break
 
     def _expects_messages(self) -> bool:
@@ -162,16 +169,17 @@ class Tick:
         """How long to wait for messages where none are expected: not at all, but for a second every fifth time."""
         return int(next(self.idle_receives) % (_SHORT_POLLS + 1) == _SHORT_POLLS)
 
-    def _should_stay(self, stop_at: float, next_at: float) -> bool:
+    def _should_stay(self, stop_at: float, began_at: float) -> bool:
         """Whether something is due that should not wait for the next tick.
 
         Messages of other processes are not known here, but what they have just started is in the counters.
         """
-        left_s, next_s = stop_at - self.clock.monotonic(), next_at - self.clock.monotonic()
+        now = self.clock.monotonic()
+        left_s, next_s = stop_at - now, next_tick_s(now - began_at, self.ticks_per_minute)
         return (
             self.backlog.shows_within(SOON_S)
-            or self.pending.is_worth_staying(left_s, next_s)
-            or self.first_polls.is_worth_staying(left_s, next_s)
+            or self.pending.is_worth_staying(left_s, next_s, self.ticks_per_minute)
+            or self.first_polls.is_worth_staying(left_s, next_s, self.ticks_per_minute)
         )
 
     async def handle(self, queue: Queue, received: Received, tick: TickState, report: TickReport) -> None:

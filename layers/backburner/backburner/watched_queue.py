@@ -49,11 +49,12 @@ class WatchedQueue:
         """Whether a message known to this process shows within this many seconds, or has shown in the last two."""
         return bool(self._waiting()) and self.due[0][0] <= self.clock.monotonic() + seconds
 
-    def is_worth_staying(self, left_s: float, next_s: float) -> bool:
+    def is_worth_staying(self, left_s: float, next_s: float, ticks_per_minute: int = 1) -> bool:
         """Whether a tick with `left_s` to go, and the next one due in `next_s`, should stay for a message."""
         now = self.clock.monotonic()
         return self.shows_within(0) or any(
-            is_worth_staying(at - now, pause_s, left_s=left_s, next_s=next_s) for at, pause_s in self.due
+            is_worth_staying(at - now, pause_s, left_s=left_s, next_s=next_s, ticks_per_minute=ticks_per_minute)
+            for at, pause_s in self.due
         )
 
     @property

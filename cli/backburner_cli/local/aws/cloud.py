@@ -71,6 +71,11 @@ class LocalCloud:
         return self.outputs["DeadQueueUrl"]
 
     @property
+    def ticks_queue_url(self) -> str | None:
+        """The queue whose messages start ticks, if there is more than one a minute."""
+        return self.outputs.get("TicksQueueUrl")
+
+    @property
     def submit_function(self) -> str:
         """The name of the function that uploads trigger."""
         return self.outputs["SubmitFunctionName"]
@@ -94,6 +99,7 @@ class LocalCloud:
             "BACKBURNER_BUCKET": self.bucket,
             "BACKBURNER_DEAD_QUEUE_URL": self.dead_queue_url,
             "BACKBURNER_PENDING_QUEUE_URL": self.pending_queue_url,
+            **({"BACKBURNER_TICKS_QUEUE_URL": self.ticks_queue_url} if self.ticks_queue_url else {}),
             **self.provider,
         }
 

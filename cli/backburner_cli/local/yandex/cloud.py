@@ -23,7 +23,7 @@ from backburner_cli.local.yandex.bundle import FUNCTIONS, package
 from backburner_cli.local.yandex.functions import Function
 from backburner_cli.local.yandex.instance import Runtime
 from backburner_cli.local.yandex.storage import object_storage
-from backburner_cli.local.yandex.triggers import Delivery, ObjectTrigger, Timer
+from backburner_cli.local.yandex.triggers import Delivery, ObjectTrigger, QueueTrigger, Timer
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -32,6 +32,7 @@ REGION = "ru-central1"
 BUCKET = "backburner-local"
 _QUEUES = ("pending", "backlog", "dead")
 _LIFE = {"MessageRetentionPeriod": "1209600", "VisibilityTimeout": "120"}
+_TICKS_LIFE = {"MessageRetentionPeriod": "60", "VisibilityTimeout": "120"}
 _MAX_RECEIVES = 1000
 
 
@@ -63,7 +64,8 @@ def yandex_cloud(
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(_running(checkout, progress))
         clients = stack.enter_context(clients_of(server, REGION))
-        urls = _queues(clients.get("sqs"))
+        ticks_more = int((settings or {}).get("BACKBURNER_TICKS_PER_MINUTE", "1")) > 1
+        urls = _queues(clients.get("sqs"), ticks_more=ticks_more)
         clients.get("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
         uploads, timer = ObjectTrigger(prefix=INBOX), Timer(every_s=timer_s)
         bundle = str(server.ca_bundle)
@@ -87,6 +89,9 @@ def yandex_cloud(
         timer.start(ticks)
         for ended in (uploads.stop, submits.ended.set, ticks.ended.set):
             stack.callback(ended)
+        if ticks_more:
+            sqs = clients.get("sqs")
+            QueueTrigger(function=functions["checker"], sqs=sqs, url=urls["ticks"], ended=ticks.ended).start()
         progress(f"Object Storage is at {storage}, Message Queue at {server.endpoint}; both functions are ready.")
         s3 = _client(environment)
         stack.callback(s3.close)
@@ -101,8 +106,8 @@ def _running(checkout: Path, progress: Callable[[str], None]) -> Iterator[Server
         yield server
 
 
-def _queues(sqs: Any) -> dict[str, str]:
-    """Make three queues as Terraform does, and return their addresses."""
+def _queues(sqs: Any, *, ticks_more: bool) -> dict[str, str]:
+    """Make the queues as Terraform does, and return their addresses; one for ticks only if there are further ones."""
     dead = sqs.create_queue(QueueName="backburner-dead", Attributes=_LIFE)["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     redrive = {"RedrivePolicy": json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": _MAX_RECEIVES})}
@@ -110,6 +115,8 @@ def _queues(sqs: Any) -> dict[str, str]:
         name: sqs.create_queue(QueueName=f"backburner-{name}", Attributes={**_LIFE, **redrive})["QueueUrl"]
         for name in _QUEUES[:2]
     }
+    if ticks_more:
+        urls["ticks"] = sqs.create_queue(QueueName="backburner-ticks", Attributes=_TICKS_LIFE)["QueueUrl"]
     return urls | {"dead": dead}
 
 
@@ -126,7 +133,7 @@ def _environment(server: Server, storage: str, urls: Mapping[str, str], provider
         "BACKBURNER_MODEL": provider.model,
         "BACKBURNER_PROVIDER": provider.profile,
         "OPENAI_BASE_URL": provider.base_url,
-        **{f"BACKBURNER_{name.upper()}_QUEUE_URL": urls[name] for name in _QUEUES},
+        **{f"BACKBURNER_{name.upper()}_QUEUE_URL": url for name, url in urls.items()},
         **{name: provider.parameters[parameter] for name, parameter in own if parameter in provider.parameters},
     }
 

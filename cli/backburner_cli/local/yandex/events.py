@@ -1,11 +1,12 @@
 """The events of Yandex Cloud's triggers, in the documented shapes, as recorded in `events/yandex/`."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 CREATE, UPDATE, DELETE = "ObjectCreate", "ObjectUpdate", "ObjectDelete"
+QUEUE_MESSAGE = "yandex.cloud.events.messagequeue.QueueMessage"
 _IDS = {"cloud_id": "b1glocal000000000000", "folder_id": "b1glocal000000000001"}
 
 
@@ -30,6 +31,20 @@ def timer_event() -> dict[str, Any]:
     return {
         "messages": [{"event_metadata": metadata, "details": {"trigger_id": "a1slocal000000000000", "payload": ""}}]
     }
+
+
+def queue_event(received: Mapping[str, Any]) -> dict[str, Any]:
+    """An event with a message of a queue, as SQS returned it."""
+    message = {
+        "message_id": received["MessageId"],
+        "md5_of_body": received["MD5OfBody"],
+        "body": received["Body"],
+        "attributes": received.get("Attributes", {}),
+        "message_attributes": {},
+        "md5_of_message_attributes": "",
+    }
+    details = {"queue_id": "yrn:yc:ymq:ru-central1:b1glocal000000000001:backburner-ticks", "message": message}
+    return {"messages": [{"event_metadata": _metadata(QUEUE_MESSAGE), "details": details}]}
 
 
 def _metadata(kind: str) -> dict[str, Any]:

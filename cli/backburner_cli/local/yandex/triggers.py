@@ -1,15 +1,21 @@
-"""The triggers: batches of uploads and a timer, each with retries and a dead-letter queue."""
+"""The triggers: batches of uploads and a timer, each with retries and a dead-letter queue, and messages of a queue."""
 
+import contextlib
 import queue
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from backburner_cli.local.yandex.events import CREATE, UPDATE, object_message, timer_event
+from botocore.exceptions import BotoCoreError, ClientError
+
+from backburner_cli.local.yandex.events import CREATE, UPDATE, object_message, queue_event, timer_event
 from backburner_cli.local.yandex.functions import Function
 from backburner_cli.local.yandex.instance import FunctionError, InstanceDiedError, TimedOutError
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
 
 FAILURES = (FunctionError, InstanceDiedError, TimedOutError)
 """A call counts as failed only if the function raises, dies or takes too long."""
@@ -96,3 +102,34 @@ class Timer:
     def _tick(self, delivery: Delivery) -> None:
         while not delivery.ended.wait(self.every_s):
             threading.Thread(target=delivery.deliver, args=(timer_event(),), daemon=True).start()
+
+
+@dataclass(kw_only=True)
+class QueueTrigger:
+    """Calls a function for each message of a queue. A message whose call failed shows again after its visibility."""
+
+    function: Function
+    sqs: "SQSClient"
+    url: str
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    def start(self) -> None:
+        """Start receiving, until `ended` is set."""
+        threading.Thread(target=self._receive, daemon=True).start()
+
+    def _receive(self) -> None:
+        while not self.ended.is_set():
+            try:
+                answer = self.sqs.receive_message(
+                    QueueUrl=self.url, WaitTimeSeconds=1, AttributeNames=["SentTimestamp"]
+                )
+            except (BotoCoreError, ClientError):
+                self.ended.wait(1)
+                continue
+            for message in answer.get("Messages", []):
+                threading.Thread(target=self._call, args=(message,), daemon=True).start()
+
+    def _call(self, message: Any) -> None:
+        with contextlib.suppress(*FAILURES, BotoCoreError, ClientError):
+            self.function.invoke(queue_event(message))
+            self.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])

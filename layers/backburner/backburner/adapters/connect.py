@@ -48,6 +48,7 @@ class Cloud:
     pending: SqsQueue
     backlog: SqsQueue
     dead: SqsQueue
+    ticks: SqsQueue | None
     extractor: ChildExtractor
     memory: MemoryBudget
     http: Http
@@ -64,6 +65,7 @@ class Cloud:
             clock=SystemClock(),
             memory=self.memory,
             channels=notified,
+            ticks=self.ticks,
         )
 
     async def drop_connections(self) -> None:
@@ -114,6 +116,7 @@ def reach(settings: Settings, environment: Mapping[str, str]) -> Cloud:
         pending=queue(url=settings.pending_queue_url),
         backlog=queue(url=settings.backlog_queue_url),
         dead=queue(url=settings.dead_queue_url),
+        ticks=None if settings.ticks_queue_url is None else queue(url=settings.ticks_queue_url),
         extractor=ChildExtractor(memory_bytes=memory.large_bytes, slots=memory.large),
         memory=memory,
         http=http,

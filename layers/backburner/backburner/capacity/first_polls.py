@@ -30,7 +30,7 @@ class FirstPolls:
         """Note that a run's message has been received here, so its first poll is no longer waited for."""
         self.seen[name] = -math.inf
 
-    def is_worth_staying(self, left_s: float, next_s: float) -> bool:
+    def is_worth_staying(self, left_s: float, next_s: float, ticks_per_minute: int = 1) -> bool:
         """Whether a tick with `left_s` to go, and the next one due in `next_s`, should stay for a first poll.
 
         Each is waited for once: it may come up to two seconds late, and then the run is no longer new.
@@ -40,6 +40,8 @@ class FirstPolls:
             if name in reserved:
                 pause_s = self.governor.first_poll_s(reserved[name].model)
                 shows_s = seen_at + pause_s - now
-                if shows_s >= -LATE_S and is_worth_staying(shows_s, pause_s, left_s=left_s, next_s=next_s):
+                if shows_s >= -LATE_S and is_worth_staying(
+                    shows_s, pause_s, left_s=left_s, next_s=next_s, ticks_per_minute=ticks_per_minute
+                ):
                     return True
         return False

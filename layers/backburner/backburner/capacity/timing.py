@@ -72,14 +72,17 @@ def next_poll_s(
     return max(min(UNKNOWN_S, max_s), min(longest_s, max(own, hint_s or 0.0), max(UNKNOWN_S, left_s)))
 
 
-def is_worth_staying(shows_s: float, pause_s: float, *, left_s: float, next_s: float) -> bool:
+def is_worth_staying(
+    shows_s: float, pause_s: float, *, left_s: float, next_s: float, ticks_per_minute: int = 1
+) -> bool:
     """Whether a tick should stay for a message that shows in `shows_s`, after a pause of `pause_s` in all (ADR 26).
 
     It should if the message shows before the tick's time is over (`left_s`) and the next tick, due in `next_s`, would
     be late for it by more than its pause. A pause of up to a minute may not become nearly two: there 50 s are too late.
+    With n ticks a minute, an n-th of that is too late (ADR 27).
     """
     too_late_s = min(pause_s, _MAX_LATE_S) if pause_s <= _MINUTE_S else pause_s
-    return shows_s < left_s and next_s - shows_s > too_late_s
+    return shows_s < left_s and next_s - shows_s > too_late_s / ticks_per_minute
 
 
 def ask_again_s(waited_s: float, min_s: float) -> float:

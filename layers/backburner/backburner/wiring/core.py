@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from backburner.capacity.first_polls import FirstPolls
 from backburner.capacity.governor import Governor
+from backburner.further_ticks import FurtherTicks
 from backburner.jobs.carry_out import Retrier
 from backburner.jobs.check import Checker
 from backburner.jobs.create import GenerationCreator
@@ -36,6 +37,7 @@ class Core:
 
     submitter: Submitter
     tick: Tick
+    further_ticks: FurtherTicks
     canceller: Canceller
     replayer: Replayer
     ledger: Ledger
@@ -68,6 +70,7 @@ class _Builder(Foundation):
         return Core(
             submitter=submitter,
             tick=self._tick(submitter, self._checker(submitter, creator, retrier)),
+            further_ticks=FurtherTicks(queue=self.ports.ticks, per_minute=self.settings.ticks_per_minute),
             canceller=self.canceller,
             replayer=Replayer(
                 bucket=self.ports.bucket,
@@ -199,6 +202,7 @@ class _Builder(Foundation):
             clock=self.ports.clock,
             polls_per_second=self.settings.polls_per_second,
             first_polls=checker.first_polls,
+            ticks_per_minute=self.settings.ticks_per_minute,
         )
 
     def _notifier(self) -> Notifier:

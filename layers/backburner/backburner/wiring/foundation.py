@@ -51,6 +51,8 @@ class Ports:
     """Not a port, but it too depends on where the core runs."""
     channels: Sequence[Channel] = ()
     """Where notifications are sent."""
+    ticks: Queue | None = None
+    """The queue whose messages start ticks, where the timer's are not all."""
 
 
 class Foundation:
