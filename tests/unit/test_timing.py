@@ -53,6 +53,15 @@ def test_polls_are_dense_when_such_generations_usually_end(age_s: float, pause_s
     assert len(set(polled)) > 100, "a burst comes back as a burst"
 
 
+@pytest.mark.parametrize(
+    ("age_s", "usual_s", "wanted_s"),
+    [(0, 480, 240), (300, 480, 60), (700, 1200, 180), (1200, 1200, 180), (1500, 1200, 230)],
+)
+def test_polls_of_long_generations_are_further_apart(age_s: float, usual_s: float, wanted_s: float) -> None:
+    """An eighth of the first eight minutes of the usual time, or of the age, and a sixth of the rest."""
+    assert pause_s(age_s, usual_s) == pytest.approx(wanted_s)
+
+
 @pytest.mark.parametrize("usual_s", [None, 1.0, 80.0, 3600.0, 86_400.0])
 def test_lines_are_polled_at_the_same_ages_as_documents(usual_s: float | None) -> None:
     """The list has each age at which a document is polled without jitter, up to the next poll."""
@@ -136,10 +145,10 @@ def test_jitter_spreads_a_burst() -> None:
     assert len({backoff_s(3) for _ in range(50)}) > 40
 
 
-def test_the_first_look_follows_the_usual_duration() -> None:
-    """It is at half of the model's usual duration; at 2 s while unknown, and never after more than 5 minutes."""
+def governor() -> Governor:
+    """A governor that has read nothing yet."""
     world = World()
-    governor = Governor(
+    return Governor(
         shared=SharedCounters(
             bucket=FakeBucket(world),
             key=GOVERNOR,
@@ -150,16 +159,33 @@ def test_the_first_look_follows_the_usual_duration() -> None:
         limits=Limits(max_in_flight=1, submits_per_minute=1),
     )
 
+
+def test_the_first_look_follows_the_usual_duration() -> None:
+    """It is at half of the model's usual duration; at 2 s while unknown, and never after more than 5 minutes."""
+    asked = governor()
+
     def taught(model: str, took_s: float, times: int = 1) -> float:
         for _ in range(times):
-            learn(governor.last_read, model, took_s)
-        return governor.first_poll_s(model)
+            learn(asked.last_read, model, took_s)
+        return asked.first_poll_s(model)
 
-    assert governor.first_poll_s("m") == 2.0
+    assert asked.first_poll_s("m") == 2.0
     assert taught("m", 60) == pytest.approx(30)
-    assert governor.first_poll_s("other") == 2.0
+    assert asked.first_poll_s("other") == 2.0
     assert taught("m", 30, times=100) == pytest.approx(15, rel=0.01)
     assert (taught("slow", 10**6), taught("fast", 0.0)) == (300, 2.0)
+
+
+def test_until_one_has_ended_the_usual_duration_is_twice_the_longest_seen_running() -> None:
+    """It is so for each model; the first look still comes after 2 s, and the first generation that ends replaces it."""
+    asked = governor()
+    assert asked.usual_s("m") is None
+    for age_s in (40.0, 300.0, 5.0):
+        asked.still_runs("m", age_s)
+    assert (asked.usual_s("m"), asked.first_poll_s("m"), asked.usual_s("other")) == (600.0, 2.0, None)
+    learn(asked.last_read, "m", 20.0)
+    asked.still_runs("m", 900.0)
+    assert (asked.usual_s("m"), asked.first_poll_s("m")) == (20.0, 10.0)
 
 
 @pytest.mark.parametrize("poison_s", [1e308, -1e308, 1.9e12])

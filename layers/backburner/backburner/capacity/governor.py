@@ -8,7 +8,7 @@ removes reservations that no run claims.
 import logging
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
@@ -40,6 +40,8 @@ class Governor:
     limits: Limits
     open_runs: int | None = None
     """How many open records this process found when it last listed them all; None if it has not."""
+    seen_running_s: dict[str, float] = field(default_factory=dict)
+    """By model, while none of its generations has ended: the longest time that this process has seen one running."""
 
     @property
     def last_read(self) -> Counters:
@@ -254,13 +256,22 @@ class Governor:
         """Remember how long a generation took and how many tokens its input made; written with the next change."""
         self.shared.change_with_next_swap(lambda counters: learnt.learn(counters, model, took_s, sample))
 
+    def still_runs(self, model: str, age_s: float) -> None:
+        """Note the age of a running generation, unless it is known how long its model usually takes."""
+        if model not in self.last_read.usual_s:
+            self.seen_running_s[model] = max(age_s, self.seen_running_s.get(model, 0.0))
+
     def usual_s(self, model: str) -> float | None:
-        """How long generations of a model usually take; None if that is not known."""
-        return self.last_read.usual_s.get(model)
+        """How long generations of a model usually take; None if that is not known.
+
+        Until one has ended, it is taken to be twice the longest time that one was seen running.
+        """
+        seen_s = self.seen_running_s.get(model)
+        return self.last_read.usual_s.get(model, None if seen_s is None else 2 * seen_s)
 
     def first_poll_s(self, model: str) -> float:
-        """When to poll a new generation of a model first."""
-        return first_poll_s(self.usual_s(model))
+        """When to poll a new generation of a model first: after 2 s until one has ended."""
+        return first_poll_s(self.last_read.usual_s.get(model))
 
     async def _quietly(
         self, change: Change[None], *, needed: NeededRecords = lambda _: (), name: str | None = None

@@ -10,7 +10,8 @@ from backburner.ports import MAX_DELAY_S, Clock
 UNKNOWN_S = 2.0
 """The first poll of a generation comes after this time if the model's usual duration is not known yet."""
 MAX_POLL_S = 300.0
-_FIRST_SHARE, _SHARE, _UNKNOWN_SHARE = 1 / 2, 1 / 8, 1 / 5
+_FIRST_SHARE, _UNKNOWN_SHARE = 1 / 2, 1 / 5
+_SHARE, _LONG_SHARE, _LONG_S = 1 / 8, 1 / 6, 480.0
 MAX_HIDING_S = 36_000.0
 """A received message is hidden for at most this long; a queue allows 12 hours."""
 LATE_S = 2.0
@@ -33,14 +34,16 @@ def first_poll_s(usual_s: float | None) -> float:
 
 
 def pause_s(age_s: float, usual_s: float | None = None) -> float:
-    """How long to wait between two polls: an eighth of the age, or of the usual time while that is longer (ADR 26).
+    """How long to wait between two polls, by the age, or by the usual time while that is longer (ADR 26).
 
-    Before half of the usual time has passed, the rest of it; a fifth of the age while the usual time is not known.
-    Neither jitter nor the longest pause are applied.
+    An eighth of its first eight minutes and a sixth of the rest. Before half of the usual time has passed, the rest of
+    that half; a fifth of the age while the usual time is not known. Neither jitter nor the longest pause are applied.
     """
     if usual_s is None:
         return max(UNKNOWN_S, age_s * _UNKNOWN_SHARE)
-    return max(UNKNOWN_S, usual_s * _FIRST_SHARE - age_s, max(age_s, usual_s) * _SHARE)
+    whole_s = max(age_s, usual_s)
+    share_s = min(whole_s, _LONG_S) * _SHARE + max(0.0, whole_s - _LONG_S) * _LONG_SHARE
+    return max(UNKNOWN_S, usual_s * _FIRST_SHARE - age_s, share_s)
 
 
 def poll_ages_s(usual_s: float | None, until_s: float) -> list[float]:

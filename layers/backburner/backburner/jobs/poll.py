@@ -89,6 +89,7 @@ class GenerationPoller:
         if not isinstance(answer, Generation) or answer.is_over:
             return answer
         age_s = look.ran_s + message_age_s
+        self.governor.still_runs(look.model, age_s)
         left_s = look.deadline_s - age_s
         return Next(self._next_look_s(look.model, age_s, answer.poll_after_s, left_s=left_s))
 
@@ -180,6 +181,8 @@ class GenerationPoller:
         is_plain = record.cancelled_for is None and not attempt.is_late
         left_s = attempt.deadline_s - age_s if is_plain else math.inf
         model, is_absent = record.provider.model, absent_s is not None
+        if isinstance(answer, Generation):
+            self.governor.still_runs(model, age_s)
         next_s = self._next_look_s(model, age_s, decision.after_s, left_s=left_s, is_absent=is_absent)
         if absent_s is not None and record.absent_s is None:
             return await self._noted(polled, next_s, absent_s=absent_s)
