@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from backburner.capacity.timing import RANDOM
 from looking.policies import BY_HAND, Looked
 from looking.simulated import Simulation
 from looking.times import KINDS, Kind
@@ -47,15 +48,21 @@ def is_beaten(name: str, rows: Mapping[str, Summary]) -> bool:
     )
 
 
-def simulated(number: int) -> dict[str, dict[str, Summary]]:
-    """Each policy over the same generations of each kind."""
-    return {kind.name: _rows(kind, number) for kind in KINDS}
+def simulated(number: int, seeds: int) -> dict[str, dict[str, Summary]]:
+    """Each policy over the same generations of each kind, so many for each seed."""
+    return {kind.name: _rows(kind, number, seeds) for kind in KINDS}
 
 
-def _rows(kind: Kind, number: int) -> dict[str, Summary]:
-    documents = kind.drawn(number)
-    ours = {name: summary(Simulation(documents, ticks).run()) for name, ticks in OURS.items()}
-    by_hand = {name: summary([policy(*one) for one in documents]) for name, policy in BY_HAND.items()}
+def _rows(kind: Kind, number: int, seeds: int) -> dict[str, Summary]:
+    RANDOM.seed(0)  # the same jitter in each run
+    drawn = [kind.drawn(number, seed) for seed in range(seeds)]
+    ours = {
+        name: summary([one for documents in drawn for one in Simulation(documents, ticks).run()])
+        for name, ticks in OURS.items()
+    }
+    by_hand = {
+        name: summary([policy(*one) for documents in drawn for one in documents]) for name, policy in BY_HAND.items()
+    }
     return ours | by_hand
 
 

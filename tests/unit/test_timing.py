@@ -55,10 +55,10 @@ def test_polls_are_dense_when_such_generations_usually_end(age_s: float, pause_s
 
 @pytest.mark.parametrize(
     ("age_s", "usual_s", "wanted_s"),
-    [(0, 480, 240), (300, 480, 60), (700, 1200, 180), (1200, 1200, 180), (1500, 1200, 230)],
+    [(0, 480, 240), (300, 480, 60), (700, 1200, 204), (1200, 1200, 204), (1500, 1200, 264)],
 )
 def test_polls_of_long_generations_are_further_apart(age_s: float, usual_s: float, wanted_s: float) -> None:
-    """An eighth of the first eight minutes of the usual time, or of the age, and a sixth of the rest."""
+    """An eighth of the first eight minutes of the usual time, or of the age, and a fifth of the rest."""
     assert pause_s(age_s, usual_s) == pytest.approx(wanted_s)
 
 
@@ -176,16 +176,18 @@ def test_the_first_look_follows_the_usual_duration() -> None:
     assert (taught("slow", 10**6), taught("fast", 0.0)) == (300, 2.0)
 
 
-def test_until_one_has_ended_the_usual_duration_is_twice_the_longest_seen_running() -> None:
-    """It is so for each model; the first look still comes after 2 s, and the first generation that ends replaces it."""
+def test_until_one_has_ended_none_is_polled_more_often_than_the_oldest() -> None:
+    """A process that has seen one running for long polls younger ones of the same model at its pace."""
     asked = governor()
-    assert asked.usual_s("m") is None
     for age_s in (40.0, 300.0, 5.0):
         asked.still_runs("m", age_s)
-    assert (asked.usual_s("m"), asked.first_poll_s("m"), asked.usual_s("other")) == (600.0, 2.0, None)
+    assert (asked.longest_running_s("m"), asked.longest_running_s("other")) == (300.0, 0.0)
+    assert (asked.usual_s("m"), asked.first_poll_s("m")) == (None, 2.0)
+    assert (pause_s(5, None, 300), pause_s(300, None, 300), pause_s(600, None, 300)) == (60, 60, 120)
     learn(asked.last_read, "m", 20.0)
     asked.still_runs("m", 900.0)
-    assert (asked.usual_s("m"), asked.first_poll_s("m")) == (20.0, 10.0)
+    assert asked.longest_running_s("m") == 300.0
+    assert pause_s(20, asked.usual_s("m"), 300) == pytest.approx(2.5)
 
 
 @pytest.mark.parametrize("poison_s", [1e308, -1e308, 1.9e12])

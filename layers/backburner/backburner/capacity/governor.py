@@ -262,16 +262,16 @@ class Governor:
             self.seen_running_s[model] = max(age_s, self.seen_running_s.get(model, 0.0))
 
     def usual_s(self, model: str) -> float | None:
-        """How long generations of a model usually take; None if that is not known.
+        """How long generations of a model usually take; None if that is not known."""
+        return self.last_read.usual_s.get(model)
 
-        Until one has ended, it is taken to be twice the longest time that one was seen running.
-        """
-        seen_s = self.seen_running_s.get(model)
-        return self.last_read.usual_s.get(model, None if seen_s is None else 2 * seen_s)
+    def longest_running_s(self, model: str) -> float:
+        """The longest time that this process has seen a generation of a model running; 0 if none has been seen."""
+        return self.seen_running_s.get(model, 0.0)
 
     def first_poll_s(self, model: str) -> float:
-        """When to poll a new generation of a model first: after 2 s until one has ended."""
-        return first_poll_s(self.last_read.usual_s.get(model))
+        """When to poll a new generation of a model first."""
+        return first_poll_s(self.usual_s(model))
 
     async def _quietly(
         self, change: Change[None], *, needed: NeededRecords = lambda _: (), name: str | None = None

@@ -11,7 +11,7 @@ UNKNOWN_S = 2.0
 """The first poll of a generation comes after this time if the model's usual duration is not known yet."""
 MAX_POLL_S = 300.0
 _FIRST_SHARE, _UNKNOWN_SHARE = 1 / 2, 1 / 5
-_SHARE, _LONG_SHARE, _LONG_S = 1 / 8, 1 / 6, 480.0
+_SHARE, _LONG_SHARE, _LONG_S = 1 / 8, 1 / 5, 480.0
 MAX_HIDING_S = 36_000.0
 """A received message is hidden for at most this long; a queue allows 12 hours."""
 LATE_S = 2.0
@@ -33,14 +33,15 @@ def first_poll_s(usual_s: float | None) -> float:
     return UNKNOWN_S if usual_s is None else min(MAX_POLL_S, max(UNKNOWN_S, usual_s * _FIRST_SHARE))
 
 
-def pause_s(age_s: float, usual_s: float | None = None) -> float:
+def pause_s(age_s: float, usual_s: float | None = None, running_s: float = 0.0) -> float:
     """How long to wait between two polls, by the age, or by the usual time while that is longer (ADR 26).
 
-    An eighth of its first eight minutes and a sixth of the rest. Before half of the usual time has passed, the rest of
-    that half; a fifth of the age while the usual time is not known. Neither jitter nor the longest pause are applied.
+    An eighth of its first eight minutes and a fifth of the rest. Before half of the usual time has passed, the rest of
+    that half. While the usual time is not known, a fifth of the age, or of `running_s`, the longest time for which a
+    generation was seen running. Neither jitter nor the longest pause are applied.
     """
     if usual_s is None:
-        return max(UNKNOWN_S, age_s * _UNKNOWN_SHARE)
+        return max(UNKNOWN_S, max(age_s, running_s) * _UNKNOWN_SHARE)
     whole_s = max(age_s, usual_s)
     share_s = min(whole_s, _LONG_S) * _SHARE + max(0.0, whole_s - _LONG_S) * _LONG_SHARE
     return max(UNKNOWN_S, usual_s * _FIRST_SHARE - age_s, share_s)
@@ -59,6 +60,7 @@ def next_poll_s(
     hint_s: float | None = None,
     *,
     usual_s: float | None = None,
+    running_s: float = 0.0,
     round_s: float = 0.0,
     max_s: float = MAX_HIDING_S,
     left_s: float = math.inf,
@@ -70,9 +72,9 @@ def next_poll_s(
     more than `max_s`, the time for which the provider keeps a finished generation, nor later than the deadline in
     `left_s`.
     """
-    longest_s = min(max_s, max(MAX_POLL_S, 2 * round_s))
-    own = min(pause_s(age_s, usual_s) * RANDOM.uniform(0.8, 1.2), longest_s * RANDOM.uniform(0.8, 1.0))
-    return max(min(UNKNOWN_S, max_s), min(longest_s, max(own, hint_s or 0.0), max(UNKNOWN_S, left_s)))
+    bound_s = min(max_s, max(MAX_POLL_S, 2 * round_s))
+    own = min(pause_s(age_s, usual_s, running_s) * RANDOM.uniform(0.8, 1.2), bound_s * RANDOM.uniform(0.8, 1.0))
+    return max(min(UNKNOWN_S, max_s), min(bound_s, max(own, hint_s or 0.0), max(UNKNOWN_S, left_s)))
 
 
 def is_worth_staying(

@@ -219,6 +219,7 @@ class GenerationPoller:
             age_s,
             hint_s,
             usual_s=self.governor.usual_s(model),
+            running_s=self.governor.longest_running_s(model),
             round_s=self.governor.in_flight / self.pace.per_second,
             max_s=ABSENT_LOOK_S if is_absent else self.settings.profile.max_gap_s,
             left_s=left_s,
