@@ -76,13 +76,13 @@ def test_a_tick_leaves_to_the_next_one_what_that_will_see_in_time(per_minute: in
 
 
 @pytest.mark.parametrize(
-    ("ran_s", "per_minute", "next_s"), [(0, 1, 60), (50, 1, 10), (10, 2, 20), (32, 2, 28), (14, 4, 1), (50, 4, 10)]
+    ("elapsed_s", "per_minute", "next_s"), [(0, 1, 60), (50, 1, 10), (10, 2, 20), (32, 2, 28), (14, 4, 1), (50, 4, 10)]
 )
 def test_a_tick_that_takes_longer_than_its_share_counts_to_the_next_one(
-    ran_s: float, per_minute: int, next_s: float
+    elapsed_s: float, per_minute: int, next_s: float
 ) -> None:
     """Not to the one that has begun meanwhile, and may have left again."""
-    assert next_tick_s(ran_s, per_minute) == next_s
+    assert next_tick_s(elapsed_s, per_minute) == next_s
 
 
 @pytest.mark.parametrize(

@@ -40,10 +40,10 @@ UNREADABLE_S = 290
 """When a message shows again if its record or document cannot be read: shortly before a tick begins."""
 
 
-def next_tick_s(ran_s: float, per_minute: int) -> float:
-    """When the next tick begins, for one that has run for `ran_s`: it may have run past one or more of them."""
+def next_tick_s(elapsed_s: float, per_minute: int) -> float:
+    """When the next tick begins, for one that has run for `elapsed_s`: it may have run past one or more of them."""
     every_s = MINUTE_S / per_minute
-    return every_s - ran_s % every_s
+    return every_s - elapsed_s % every_s
 
 
 @dataclass

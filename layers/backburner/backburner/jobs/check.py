@@ -196,7 +196,7 @@ def _must_read(look: Look, received: Received) -> bool:
 
     The message's age only decides when the deadline is checked; whether it has passed is decided by the record.
     """
-    is_late = look.ran_s + received.age_s >= look.deadline_s
+    is_late = look.elapsed_before_send_s + received.age_s >= look.deadline_s
     return is_late or received.receives % READ_EVERY == 0 or _is_worn(received)
 
 

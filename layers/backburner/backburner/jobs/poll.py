@@ -88,7 +88,7 @@ class GenerationPoller:
         answer = await self._retrieved(response_id, job, look.model)
         if not isinstance(answer, Generation) or answer.is_over:
             return answer
-        age_s = look.ran_s + message_age_s
+        age_s = look.elapsed_before_send_s + message_age_s
         self.governor.still_runs(look.model, age_s)
         left_s = look.deadline_s - age_s
         return Next(self._next_look_s(look.model, age_s, answer.poll_after_s, left_s=left_s))
@@ -196,7 +196,7 @@ class GenerationPoller:
         look = Look(
             model=model,
             deadline_s=attempt.deadline_s,
-            ran_s=round(age_s, 1),
+            elapsed_before_send_s=round(age_s, 1),
             receives=polled.receives,
             first_s=round(polled.first_s, 1),
         )

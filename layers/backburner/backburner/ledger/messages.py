@@ -20,7 +20,7 @@ class Look(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     model: str
     deadline_s: float
-    ran_s: float
+    elapsed_before_send_s: float = msgspec.field(name="ran_s")
     """The generation's age at that time, by the store's clock."""
     receives: int = 0
     """How often the messages before this one were received."""
