@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from backburner.documents.pictures import Layout, PagePicture, Piece, Rendered, fitted, laid_out, picture_tokens, ranges
@@ -98,6 +98,7 @@ pieces = st.lists(st.one_of(st.none(), st.text("ab. \n", min_size=1, max_size=60
 
 
 @given(pages=pieces, tokens=st.integers(PAGE_TOKENS, 600), most=st.integers(1, 5))
+@example(pages=[" ", None], tokens=PAGE_TOKENS, most=1)
 def test_every_page_and_every_character_is_in_exactly_one_part_in_order(
     pages: list[str | None], tokens: int, most: int
 ) -> None:

@@ -65,7 +65,7 @@ async def cut_by_pages(extracted: Extracted, room: Room, extractor: Extractor) -
         tokens = room.of_pictures(piece) if isinstance(piece, PagePicture) else len(piece) / room.chars_per_token
         last = parts[-1]
         is_full = isinstance(piece, PagePicture) and len(last.pictures) >= room.pictures
-        if is_full or (last.tokens + tokens > room.tokens and not last.is_blank):
+        if is_full or last.tokens + tokens > room.tokens:
             parts.append(_Part())
         if tokens <= room.tokens:
             parts[-1].add(piece, tokens)
