@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Set the depth before any test module is imported, and keep the collector away from what is imported."""
     gc.disable()
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a shell: children would ignore it too
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if config.getoption("--deep"):
         os.environ[VARIABLE] = "deep"
     load_profile()
