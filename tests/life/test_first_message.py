@@ -5,6 +5,7 @@ run, and is slow: it claims the run again after the first one's record is gone. 
 """
 
 import asyncio
+import json
 import math
 from typing import Literal
 
@@ -94,3 +95,39 @@ def test_it_has_a_message_if_its_process_dies(when: When) -> None:
             system.settle(max_ticks=5)
             assert system.problems() == [], f"{moment} {effects[number]}"
             assert len(system.generator.made) == 1
+
+
+def test_a_message_of_the_version_before_is_kept_if_its_sender_wins_the_claim() -> None:
+    """Such a message does not say that it was sent before a claim; for reused answers it shows at once."""
+    system = _system()
+
+    async def story() -> None:
+        has_sent, may_claim, has_claimed = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+        async def hook(effect: Effect, moment: Moment) -> None:
+            await asyncio.sleep(0)
+            if effect.process == "old" and effect.key == GOVERNOR and effect.name == "bucket.put":
+                raise ConflictError(effect.key)
+            if (effect.name, moment) == ("bucket.put", "before") and effect.key.startswith(OPEN):
+                if effect.process == "old":
+                    has_sent.set()
+                    await may_claim.wait()
+                elif not has_claimed.is_set():
+                    may_claim.set()
+                    await has_claimed.wait()
+
+        system.world.hook = hook
+        old = asyncio.create_task(system.world.process(system.parts().submitter.submit(KEY), "old"))
+        await has_sent.wait()
+        (sent,) = system.backlog.messages
+        sent.body = json.dumps({name: value for name, value in json.loads(sent.body).items() if name != "follows"})
+        sent.shows_s = 0.0
+        tick = asyncio.create_task(system.tick())
+        await old
+        has_claimed.set()
+        await tick
+
+    system.run(story())
+    system.settle(max_ticks=5)
+    assert system.problems() == []
+    assert len(system.generator.made) == 1

@@ -17,7 +17,7 @@ from backburner.capacity.timing import TickState, probe_s
 from backburner.errors import MessageError
 from backburner.jobs.poll import GenerationPoller
 from backburner.jobs.start import Starter
-from backburner.jobs.submit import Submitter
+from backburner.jobs.submit import Outcome, Submitter
 from backburner.ledger.changes import looked
 from backburner.ledger.keys import output_location
 from backburner.ledger.ledger import Ledger, Open
@@ -34,6 +34,7 @@ from backburner.split.parent import ParentRunner
 logger = logging.getLogger(__name__)
 
 _VOID_AT_RECEIVE = 3
+_NOT_OPENED = {Outcome.GONE, Outcome.KNOWN}
 DRAWN_LATER_S = 10.0
 """When a message is shown again if this process has no time to draw its pages."""
 MAX_RECEIVES = 500
@@ -133,12 +134,15 @@ class Checker:
         """Handle a message without an open record: its run is over or unclaimed, or its sender died before the claim.
 
         If it was sent before a claim, that may still come, even if the run is over or this has opened it, and then this
-        is its only message. So it is kept until a lease has passed since it was first received.
+        is its only message. So it is kept until a lease has passed since it was first received. It is also kept if the
+        run can neither be opened nor is over: versions before did not say that a message was sent before a claim.
         """
         committed = await self.ledger.committed(output_location(message.key), message.job)
+        may_be_claimed = message.follows == UNCLAIMED
         if not committed.is_over(message.run):
-            await self.submitter.submit(message.key, message)
-        if message.follows == UNCLAIMED and received.receives < _VOID_AT_RECEIVE:
+            outcome = await self.submitter.submit(message.key, message)
+            may_be_claimed = may_be_claimed or (message.response_id is None and outcome in _NOT_OPENED)
+        if may_be_claimed and received.receives < _VOID_AT_RECEIVE:
             return self._until_void(received)
         if message.response_id is None:
             return DONE
