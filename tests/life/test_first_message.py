@@ -5,6 +5,7 @@ run, and is slow: it claims the run again after the first one's record is gone. 
 """
 
 import asyncio
+import json
 import math
 from typing import Literal
 
@@ -21,10 +22,12 @@ When = Literal["while the run is open", "after its end", "before the run is open
 WHEN: tuple[When, ...] = ("while the run is open", "after its end", "before the run is opened")
 
 
-async def _claimed_late(system: System, when: When, dies: tuple[int, Moment] | None = None) -> list[Effect]:
+async def _claimed_late(
+    system: System, when: When, dies: tuple[int, Moment] | None = None, receives: int = 0
+) -> list[Effect]:
     """Have the message first received at that time. Returns the late process's effects from its claim on.
 
-    With `dies`, the process dies at that one of them.
+    With `dies`, the process dies at that one of them. `receives` says how often the message was received before.
     """
     may_claim, has_sent = asyncio.Event(), asyncio.Event()
     effects: list[Effect] = []
@@ -47,6 +50,7 @@ async def _claimed_late(system: System, when: When, dies: tuple[int, Moment] | N
     late = asyncio.create_task(system.world.process(system.parts().submitter.submit(KEY), "late"))
     await has_sent.wait()
     (sent,) = system.backlog.messages
+    sent.receives = receives
     shows_s, sent.shows_s = sent.shows_s, math.inf if when == "after its end" else sent.shows_s
     if when != "before the run is opened":
         await system.submit(KEY)
@@ -82,6 +86,16 @@ def test_a_record_that_is_claimed_late_has_a_message(when: When) -> None:
 
 
 @pytest.mark.parametrize("when", WHEN)
+def test_it_has_a_message_even_if_that_was_received_often(when: When) -> None:
+    """An operator who looks at a queue receives its messages too; the sender may be alive until the lease is over."""
+    system = _system()
+    system.run(_claimed_late(system, when, receives=5))
+    system.settle(max_ticks=6)
+    assert system.problems() == []
+    assert len(system.generator.made) == 1
+
+
+@pytest.mark.parametrize("when", WHEN)
 def test_it_has_a_message_if_its_process_dies(when: When) -> None:
     """At the claim, or at any effect after it: no sweep is needed."""
     system = _system()
@@ -94,3 +108,39 @@ def test_it_has_a_message_if_its_process_dies(when: When) -> None:
             system.settle(max_ticks=5)
             assert system.problems() == [], f"{moment} {effects[number]}"
             assert len(system.generator.made) == 1
+
+
+def test_a_message_of_the_version_before_is_kept_if_its_sender_wins_the_claim() -> None:
+    """Such a message does not say that it was sent before a claim; for reused answers it shows at once."""
+    system = _system()
+
+    async def story() -> None:
+        has_sent, may_claim, has_claimed = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+        async def hook(effect: Effect, moment: Moment) -> None:
+            await asyncio.sleep(0)
+            if effect.process == "old" and effect.key == GOVERNOR and effect.name == "bucket.put":
+                raise ConflictError(effect.key)
+            if (effect.name, moment) == ("bucket.put", "before") and effect.key.startswith(OPEN):
+                if effect.process == "old":
+                    has_sent.set()
+                    await may_claim.wait()
+                elif not has_claimed.is_set():
+                    may_claim.set()
+                    await has_claimed.wait()
+
+        system.world.hook = hook
+        old = asyncio.create_task(system.world.process(system.parts().submitter.submit(KEY), "old"))
+        await has_sent.wait()
+        (sent,) = system.backlog.messages
+        sent.body = json.dumps({name: value for name, value in json.loads(sent.body).items() if name != "follows"})
+        sent.shows_s = 0.0
+        tick = asyncio.create_task(system.tick())
+        await old
+        has_claimed.set()
+        await tick
+
+    system.run(story())
+    system.settle(max_ticks=5)
+    assert system.problems() == []
+    assert len(system.generator.made) == 1

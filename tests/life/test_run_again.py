@@ -145,3 +145,42 @@ def test_a_batch_that_is_put_back_survives_a_death(moment: Moment) -> None:
         where = f"{moment} {system.world.effects[number]}"
         assert system.problems() == [], where
         assert _booked_since(system, before) == system.run_record(BATCH)["usage"]["total_tokens"] > 0, where
+
+
+def test_a_late_visit_to_a_segment_that_has_ended_holds_no_slot() -> None:
+    """Its message came twice; the second process asks for slots when the first has ended the run and its record."""
+    system = System({"BACKBURNER_MAX_IN_FLIGHT": "2"})
+    system.run(system.tick())
+    system.upload(BATCH, _lines("one", "two", "three"))
+
+    async def story() -> None:
+        asks, may_ask = asyncio.Event(), asyncio.Event()
+
+        async def hook(effect: Effect, moment: Moment) -> None:
+            await asyncio.sleep(0)
+            is_swap = (effect.name, effect.key, moment) == ("bucket.put", GOVERNOR, "before")
+            if effect.process == "late" and is_swap and not asks.is_set():
+                asks.set()
+                await may_ask.wait()
+
+        await system.submit(BATCH)
+        while len(system.bucket.keys(OPEN)) < 2:
+            await asyncio.sleep(2)
+            await system.world.process(system.parts().tick.run(0.5), "tick")
+        system.world.hook = hook
+        await asyncio.sleep(2)
+        late = asyncio.create_task(system.world.process(system.parts().tick.run(50.0), "late"))
+        await asks.wait()
+        for message in system.pending.messages + system.backlog.messages:
+            message.shows_s = 0.0
+        while system.bucket.keys(OPEN):
+            await system.tick()
+            await asyncio.sleep(60)
+        assert system.bucket.json(GOVERNOR)["settled"], "the name of its segment"
+        may_ask.set()
+        await late
+
+    system.run(story())
+    system.settle()
+    assert system.problems() == []
+    assert len(system.generator.made) == 3

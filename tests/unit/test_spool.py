@@ -40,14 +40,20 @@ def test_a_process_that_is_killed_leaves_no_file(work: str, tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("has_proc", [True, False])
+@pytest.mark.parametrize("own_files", ["open", "absent", "closed"])
 def test_a_file_has_what_was_written_however_often_it_is_read(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, has_proc: bool
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, own_files: str
 ) -> None:
-    """By a path, as a body is sent and sent again; nothing is left afterwards, even where a file needs a name."""
+    """By a path, as a body is sent and sent again; nothing is left afterwards, even where a file needs a name.
+
+    A system may list a process's files without letting them be opened by those paths.
+    """
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    if not has_proc:
-        monkeypatch.setattr(spool, "_OWN_FILES", tmp_path / "none")
+    if own_files != "open":
+        listed = tmp_path_factory.mktemp("fd")
+        for number in range(1000 if own_files == "closed" else 0):
+            (listed / str(number)).mkdir()
+        monkeypatch.setattr(spool, "_OWN_FILES", listed)
     with as_file([b"one ", b"two"]) as path, temporary_file() as other:
         other.write_bytes(b"another")
         assert [path.read_bytes() for _ in range(2)] == [b"one two"] * 2

@@ -122,7 +122,7 @@ class Governor:
         def change(
             counters: Counters, now: datetime, records: Mapping[str, RecordState]
         ) -> tuple[int, Denial | None, Reservation | None]:
-            if _is_owned_by_another(counters, records, name, recorded):
+            if _is_owned_by_another(counters, records, name, recorded) or _is_over(counters, records, name, recorded):
                 return 0, _CONTENTION, recorded
             tried = replace(held, holder=_new_id())
             return reservations.extend(counters, self.limits, now, name, held=tried, wanted=wanted, recorded=recorded)
@@ -305,8 +305,14 @@ def _record_if_note_is_unclear(name: str, recorded: Reservation | None) -> Neede
 
 
 def _record_for_extension(name: str, recorded: Reservation | None) -> NeededRecords:
-    """The same for a run that changes what it holds: trust the caller if it held nothing before."""
-    return _record_if_unclear(name, recorded) if recorded else _record_if_note_is_unclear(name, recorded)
+    """The same for a run that changes what it holds: trust the caller if it held nothing before.
+
+    But not under a settled name: there the run is over, unless it is run again and so has a record again.
+    """
+    if recorded:
+        return _record_if_unclear(name, recorded)
+    needed = _record_if_note_is_unclear(name, recorded)
+    return lambda counters: (name,) if name in counters.settled else needed(counters)
 
 
 def _is_owned_by_another(
@@ -320,6 +326,11 @@ def _is_owned_by_another(
         return records[name].counted != recorded
     is_noted = reservations.noted(counters, name) is not None and name not in counters.settled
     return is_noted and reservations.is_unclear(counters, name, recorded)
+
+
+def _is_over(counters: Counters, records: Mapping[str, RecordState], name: str, recorded: Reservation | None) -> bool:
+    """Whether a settled run that names no reservation has no record any more: it is not run again, it has ended."""
+    return recorded is None and name in counters.settled and not (name in records and records[name].is_open)
 
 
 def _recorded(

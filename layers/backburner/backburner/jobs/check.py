@@ -17,7 +17,7 @@ from backburner.capacity.timing import TickState, probe_s
 from backburner.errors import MessageError
 from backburner.jobs.poll import GenerationPoller
 from backburner.jobs.start import Starter
-from backburner.jobs.submit import Submitter
+from backburner.jobs.submit import Outcome, Submitter
 from backburner.ledger.changes import looked
 from backburner.ledger.keys import output_location
 from backburner.ledger.ledger import Ledger, Open
@@ -34,6 +34,7 @@ from backburner.split.parent import ParentRunner
 logger = logging.getLogger(__name__)
 
 _VOID_AT_RECEIVE = 3
+_NOT_OPENED = {Outcome.GONE, Outcome.KNOWN}
 DRAWN_LATER_S = 10.0
 """When a message is shown again if this process has no time to draw its pages."""
 MAX_RECEIVES = 500
@@ -133,12 +134,15 @@ class Checker:
         """Handle a message without an open record: its run is over or unclaimed, or its sender died before the claim.
 
         If it was sent before a claim, that may still come, even if the run is over or this has opened it, and then this
-        is its only message. So it is kept until a lease has passed since it was first received.
+        is its only message. So it is kept until a lease has passed since it was first received. It is also kept if the
+        run can neither be opened nor is over: versions before did not say that a message was sent before a claim.
         """
         committed = await self.ledger.committed(output_location(message.key), message.job)
+        may_be_claimed = message.follows == UNCLAIMED
         if not committed.is_over(message.run):
-            await self.submitter.submit(message.key, message)
-        if message.follows == UNCLAIMED and received.receives < _VOID_AT_RECEIVE:
+            outcome = await self.submitter.submit(message.key, message)
+            may_be_claimed = may_be_claimed or (message.response_id is None and outcome in _NOT_OPENED)
+        if may_be_claimed and self._may_be_early(received):
             return self._until_void(received)
         if message.response_id is None:
             return DONE
@@ -160,12 +164,19 @@ class Checker:
         if follows and brought is not None and record.state is State.SUBMITTING:
             await self._adopt(held, message, brought)
             return Next(EARLY_S)
-        if follows and received.receives < _VOID_AT_RECEIVE:
+        if follows and self._may_be_early(received):
             return self._until_void(received)
         if brought is not None and brought not in record.response_ids:
             logger.warning("generation cancelled: not the record's", extra=log_keys(record) | {"response_id": brought})
             await self.generator.cancel(brought)
         return DONE
+
+    def _may_be_early(self, received: Received) -> bool:
+        """Whether the sender may be alive: less than a lease has passed since it sent the message, or this showed it.
+
+        Receives alone do not tell: operators who look at a queue, and messages that wait to be drawn, add to them.
+        """
+        return received.receives < _VOID_AT_RECEIVE or 0 < received.age_s < self.messenger.lease_s
 
     def _until_void(self, received: Received) -> Next:
         """Show a message that may be early again soon, and a second time when its sender must be dead."""

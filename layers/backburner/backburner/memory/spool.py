@@ -58,13 +58,22 @@ def temporary_file() -> Iterator[Path]:
     """An empty file for as long as the block runs; only this process can use its path."""
     with tempfile.TemporaryFile(prefix="backburner-") as file:
         path = _OWN_FILES / str(file.fileno())
-        if path.exists():
+        if _can_be_opened(path):
             yield path
             return
     with tempfile.TemporaryDirectory(prefix="backburner-") as folder:
         path = Path(folder) / "text"
         path.touch()
         yield path
+
+
+def _can_be_opened(path: Path) -> bool:
+    """Whether the system lets this process open its own file by that path; some only list it."""
+    try:
+        with path.open("r+b"):
+            return True
+    except OSError:
+        return False
 
 
 @contextmanager
