@@ -36,6 +36,7 @@ class Rules:
     claim_knows_nothing: bool = True
     looks_follow_a_read: bool = True
     notes_move_the_ticket: bool = True
+    overtaken_runs_are_superseded: bool = True
 
 
 @dataclass(frozen=True)
@@ -431,27 +432,51 @@ class Protocol:
         return False
 
     def settled(self, record: Record) -> Steps[bool]:
-        """Whether another process ended the run or its document was replaced, after clearing up."""
+        """Whether another process ended the run or its document was replaced, after clearing up.
+
+        A run that a later run of its job has overtaken is superseded if it may have generated something, which the
+        record at the output location does not name.
+        """
         committed = yield from self.committed(record.key, record.job)
-        if record.run <= committed.last_run and record.run > committed.superseded_run:
+        is_overtaken = committed.superseded_run < record.run < committed.last_run
+        is_named = not (is_overtaken and record.has_begun and self.rules.overtaken_runs_are_superseded)
+        if committed.superseded_run < record.run <= committed.last_run and is_named:
             end = committed.done if record.run <= committed.done_run else committed.error
             yield from self.clear_up(record, end or record)
             return True
         yield
         is_current = f"{record.key}@{self.world.inbox[record.key][0]}" == record.job
-        if is_current and record.run > committed.superseded_run:
+        if is_current and is_named and record.run > committed.superseded_run:
             return False
         yield from self.supersede(record)
         return True
 
     def supersede(self, record: Record) -> Steps[None]:
         """Set the run's outcome aside; then check the output location again, and start the current version."""
-        yield
-        self.world.put(f"superseded/{record.name}", dataclasses.replace(record, state="superseded"), ABSENT)
+        yield from self.set_aside(dataclasses.replace(record, state="superseded"))
         if self.rules.look_again_after_superseding:
             yield from self.start_current(record)
         yield
         self.world.store.pop(f"open/{record.name}", None)
+
+    def set_aside(self, record: Record) -> Steps[None]:
+        """Write the superseded record; a run of the same name that was superseded before stays named in it."""
+        name = f"superseded/{record.name}"
+        for _ in range(COMMIT_TRIES):
+            yield
+            if self.world.put(name, record, ABSENT) is not None:
+                return
+            yield
+            etag, kept = self.world.get(name)
+            is_same = kept.uploaded_at == record.uploaded_at and set(record.generations) <= set(kept.generations)
+            if is_same or not record.has_begun:
+                return
+            both = dataclasses.replace(
+                record, generations=kept.generations + record.generations, orphans=kept.orphans + record.orphans
+            )
+            yield
+            if self.world.put(name, both, etag) is not None:
+                return
 
     def clear_up(self, record: Record, end: Record) -> Steps[None]:
         """Clear up after a commit; doing it again is harmless."""

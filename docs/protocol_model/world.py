@@ -59,6 +59,11 @@ class Record:
     def name(self) -> str:
         return f"{self.job}.{self.run}"
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether it may have generated something."""
+        return bool(self.generations or self.orphans)
+
 
 @dataclass
 class Envelope:

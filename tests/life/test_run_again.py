@@ -12,6 +12,8 @@ from backburner.capacity.limits import Totals
 from backburner.capacity.shared_counters import MAX_NOTED
 from backburner.ports import ConflictError
 from backburner.provider.answers import FailedCall, Generation, Usage
+from life.test_massive import KEY as LONG
+from life.test_massive import TEXT, recipe
 from support.depth import thinned
 from support.fakes import Effect, Killed, Moment, Plan
 from support.system import System
@@ -184,3 +186,34 @@ def test_a_late_visit_to_a_segment_that_has_ended_holds_no_slot() -> None:
     system.settle()
     assert system.problems() == []
     assert len(system.generator.made) == 3
+
+
+@pytest.mark.parametrize("failing", [("one", "two", "three"), ("two",)], ids=["failed", "done with a failed line"])
+def test_a_batch_that_is_put_back_runs_its_failed_lines_again(failing: tuple[str, ...]) -> None:
+    """Its records are gone, but its segments are still stored. Lines that are done stay done, as in a replay."""
+    system = System()
+    for line in failing:
+        system.generator.plan(FILTERED, document=line)
+    system.process(BATCH, _lines("one", "two", "three"))
+    system.process(BATCH, _lines("another"))
+    before, made = system.bucket.json(GOVERNOR)["tokens"], len(system.generator.made)
+    system.process(BATCH, _lines("one", "two", "three"))
+    record = system.run_record(BATCH)
+    assert (record["run"], record["lines"]["completed"]) == (1, 3)
+    assert len(system.generator.made) - made == len(failing)
+    assert _booked_since(system, before) == record["usage"]["total_tokens"] - record["kept_usage"]["total_tokens"] > 0
+    assert (system.held(), system.problems()) == (Totals(), [])
+
+
+def test_a_long_document_that_is_put_back_runs_its_failed_part_again() -> None:
+    """The answers about its other parts are still stored, and are used."""
+    system = System()
+    system.bucket.upload("recipes/long.md", recipe())
+    system.generator.plan(FILTERED)
+    system.process(LONG, TEXT)
+    assert system.error_record(LONG)["reason"] == "content_filter"
+    system.process(LONG, "short and new")
+    made = len(system.generator.made)
+    system.process(LONG, TEXT)
+    assert (system.run_record(LONG)["run"], len(system.generator.made) - made) == (1, 1)
+    assert (system.held(), system.problems()) == (Totals(), [])

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from backburner.capacity.limits import Reservation
 from backburner.documents.price import Price
-from backburner.ledger.records import Looks, OpenRecord, Response, State
+from backburner.ledger.records import Looks, OpenRecord, Response, State, SupersededRecord
 from backburner.provider.answers import Generation, Usage, costs
 
 
@@ -77,6 +77,39 @@ def booked(record: OpenRecord, used: Usage, responses: Sequence[Response]) -> tu
 def cost_of(price: Price | None, usage: Usage) -> float | None:
     """What tokens cost; None without a price."""
     return None if price is None else price.of(usage.input_tokens, usage.output_tokens)
+
+
+def has_all_of(kept: SupersededRecord, new: SupersededRecord) -> bool:
+    """Whether a superseded record names all that a run of the same name has generated.
+
+    Suspected orphans and the lines of a segment have no names: they are the same as long as the upload is.
+    """
+    parts = {(part.job_id, part.run) for part in kept.parts or ()}
+    has_names = new.response_ids <= kept.response_ids and all((end.job_id, end.run) in parts for end in new.parts or ())
+    is_same_upload = kept.uploaded_at == new.uploaded_at
+    return has_names and (is_same_upload or not (new.suspected_orphans or new.usage.total_tokens))
+
+
+def added_up(kept: SupersededRecord, new: SupersededRecord) -> SupersededRecord:
+    """The superseded record of two runs that had the same name, one after the other."""
+    if kept.uploaded_at == new.uploaded_at and kept.response_ids <= new.response_ids:
+        return new  # it is the same run, which the kept record did not know to its end
+    return replace(
+        new,
+        responses=[*kept.responses, *new.responses],
+        parts=[*(kept.parts or ()), *(new.parts or ())] or None,
+        usage=kept.usage + new.usage,
+        cost=_sum(kept.cost, new.cost),
+        kept_usage=kept.kept_usage + new.kept_usage,
+        kept_cost=_sum(kept.kept_cost, new.kept_cost),
+        suspected_orphans=kept.suspected_orphans + new.suspected_orphans,
+        polls=kept.polls + new.polls,
+    )
+
+
+def _sum(*costs: float | None) -> float | None:
+    known = [cost for cost in costs if cost is not None]
+    return sum(known) if known else None
 
 
 def _response(generation: Generation, response_id: str, attempt: int) -> Response:

@@ -8,6 +8,7 @@ answer was lost.
 import asyncio
 import dataclasses
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic
@@ -16,7 +17,7 @@ import msgspec
 
 from backburner.documents.pictures import Pages
 from backburner.errors import RetryLaterError, UnreadableError
-from backburner.ledger.changes import running, waited
+from backburner.ledger.changes import added_up, has_all_of, running, waited
 from backburner.ledger.keys import OutputLocation, open_key, response_key, superseded_key
 from backburner.ledger.records import (
     ErrorRecord,
@@ -111,6 +112,10 @@ class Committed:
         """Whether a run of the job is over."""
         return run <= self.last_run
 
+    def is_overtaken(self, run: int) -> bool:
+        """Whether a later run of the job has ended, and no record here is this run's."""
+        return self.superseded_run < run < self.last_run
+
     def run_for_event(self, last_modified: datetime) -> int | None:
         """The run that an upload event opens, or None if there is nothing to do: DESIGN section 3.
 
@@ -193,16 +198,25 @@ class Ledger:
         return await self.bucket.put(key, encode(record), match=match, content_type=JSON)
 
     async def set_aside(self, record: SupersededRecord) -> SupersededRecord:
-        """Write the record of a superseded run unless there is one already. Returns the one that is kept."""
+        """Write the record of a superseded run. Returns it, or the one there if that has all that this run generated.
+
+        A run that was superseded earlier under the same name stays named: the new record adds up both.
+        """
         key = superseded_key(record.job_id, record.run)
-        try:
-            await self.put(key, record, ABSENT)
-        except ConflictError:
+        for _ in range(_TRIES):
+            with suppress(ConflictError):
+                await self.put(key, record, ABSENT)
+                return record
             kept = await self._read(key, SupersededRecord)
-            if kept is None:
-                raise RetryLaterError("the superseded record was neither written nor there") from None
-            return kept.record
-        return record
+            if kept is not None and kept.record.nonce == record.nonce:
+                return record  # our own write, sent twice
+            if kept is not None and has_all_of(kept.record, record):
+                return kept.record
+            with suppress(ConflictError):
+                if kept is not None:
+                    await self.put(key, added_up(kept.record, record), kept.etag)
+                    return record
+        raise RetryLaterError("the superseded record was neither written nor there")
 
     async def _own(self, record: OpenRecord, match: str) -> Open | None:
         key, record = open_key(record.job_id, record.run), msgspec.structs.replace(record, nonce=new_nonce())

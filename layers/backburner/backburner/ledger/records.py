@@ -263,6 +263,11 @@ class OpenRecord(JobRecord, frozen=True, kw_only=True):
     """The answer that it is to take over, instead of a generation of its own."""
 
     @property
+    def has_begun(self) -> bool:
+        """Whether it, or one of its parts, may have generated something."""
+        return bool(self.responses or self.suspected_orphans or self.submitted_at or self.division)
+
+    @property
     def response_id(self) -> str | None:
         """The id of the current generation, if it is known."""
         return self.responses[-1].id if self.state is State.RUNNING and self.responses else None
@@ -361,7 +366,7 @@ class ErrorRecord(JobRecord, frozen=True, kw_only=True):
 
 
 class SupersededRecord(JobRecord, frozen=True, kw_only=True):
-    """A run whose document or recipe was replaced before it was over, with its text if there is one."""
+    """A run whose document or recipe was replaced, or that a later run overtook, with its text if there is one."""
 
     text: str | None = None
     parts: list[PartEnd] | None = None

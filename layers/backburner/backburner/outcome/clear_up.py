@@ -65,12 +65,18 @@ class Cleaner:
             await self.governor.settle(record.name, recorded=record.counted, tokens=tokens, cost=cost)
 
     async def remove_parts(self, record: OpenRecord) -> None:
-        """Remove all objects below `ledger/work` of this run and of earlier ones, whose parts it may have reused."""
+        """Remove all objects below `ledger/work` of this run and of earlier ones, whose parts it may have reused.
+
+        An earlier run that is open still needs its own: its superseded record is to name what its parts generated.
+        """
         if record.division is not None:
-            folder = work_folder(record.job_id)
+            folder, removes = work_folder(record.job_id), {record.run: True}
             async for key, _ in self.bucket.listed(folder):
-                run = key.removeprefix(folder).partition("/")[0]
-                if run.isdecimal() and int(run) <= record.run:
+                name = key.removeprefix(folder).partition("/")[0]
+                run = int(name) if name.isdecimal() else record.run + 1
+                if run < record.run and run not in removes:
+                    removes[run] = await self.ledger.open_record(record.job_id, run) is None
+                if removes.get(run):
                     await self.bucket.delete(key)
 
     async def start_current(self, record: OpenRecord, source: Stored | None) -> None:

@@ -119,7 +119,7 @@ class Finisher:
         await self.fail(mine.record, reason, message)
         return True
 
-    async def supersede(self, record: OpenRecord, text: str | None) -> State:
+    async def supersede(self, record: OpenRecord, text: str | None, *, keeps_parts: bool = False) -> State:
         """Set a replaced run aside, and make sure that the current version is run.
 
         Once the superseded record is written, an event can open the next run. Earlier events may have done nothing
@@ -133,7 +133,8 @@ class Finisher:
         if record.part_of is None:
             await self.cleaner.start_current(record, await self.bucket.head(record.source.key))
         await self.cleaner.settle(record, kept)
-        await self.cleaner.remove_parts(record)
+        if not keeps_parts:
+            await self.cleaner.remove_parts(record)
         await self.cleaner.close(record)
         logger.info("job superseded", extra=log_keys(record) | {"with_text": text is not None})
         return State.SUPERSEDED
@@ -157,6 +158,8 @@ class Finisher:
     async def _settled(self, record: OpenRecord, committed: Committed, text: "_Text | None") -> State | None:
         if record.run <= committed.superseded_run:
             return await self.supersede(record, _quotable(text))
+        if record.has_begun and committed.is_overtaken(record.run):
+            return await self.supersede(record, _quotable(text), keeps_parts=not committed.is_done(record.run))
         if committed.run is not None and committed.is_done(record.run):
             await self.cleaner.clear_up(record, committed.run.record)
             return State.DONE

@@ -55,10 +55,11 @@ class ParentRunner:
         record = held.record
         division = _division(record)
         committed = await self.ledger.committed(record.location, record.job_id)
-        if committed.is_over(record.run):
+        is_overtaken = committed.is_overtaken(record.run)
+        if committed.is_over(record.run) and not is_overtaken:
             await self.finisher.settled(record)
             return DONE
-        superseded = await self.current_jobs.is_superseded(record, committed)
+        superseded = is_overtaken or await self.current_jobs.is_superseded(record, committed)
         keys = await self.parts.keys(record)
         missing = [part for part in division.levels[-1] if not await self.parts.is_over(part, keys)]
         stops = superseded or division.is_stopping  # even if the document was put back meanwhile
@@ -119,7 +120,7 @@ class ParentRunner:
         ended = await self._with_ends(record)
         reason = record.cancelled_for or Reason.CANCELLED
         if superseded:
-            await self.finisher.supersede(ended, None)
+            await self.finisher.settled(ended) or await self.finisher.supersede(ended, None)
         elif not division.is_batch:
             await self.finisher.fail(ended, reason, "cancelled while in parts")
         else:

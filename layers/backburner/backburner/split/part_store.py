@@ -38,7 +38,10 @@ class PartStore:
     async def put(
         self, record: OpenRecord, level: int, count: int, body: Callable[[int], bytes], suffix: str = ""
     ) -> list[Part]:
-        """Write the parts of a level, each one made when it is needed; their keys end in `suffix`."""
+        """Write the parts of a level, each one made when it is needed; their keys end in `suffix`.
+
+        A part of level 0 that is stored already is taken up: the job may have failed, been replaced and been put back.
+        """
         digest = hashlib.sha256()
         for number in range(count):
             digest.update((b"\0" if number else b"") + body(number))
@@ -48,19 +51,21 @@ class PartStore:
         async def put(number: int) -> Part:
             async with at_once:
                 key = f"{folder}/{level}-{number + 1:04d}{suffix}"
-                return Part(key=key, etag=await self._put(key, body(number)))
+                etag, is_new = await self._put(key, body(number))
+                part = Part(key=key, etag=etag)
+                return part if is_new or level else await self.taken_up(part)
 
         return list(await asyncio.gather(*map(put, range(count))))
 
-    async def _put(self, key: str, text: bytes) -> str:
-        """Write a text unless it is there already, as its name shows. Returns the ETag."""
+    async def _put(self, key: str, text: bytes) -> tuple[str, bool]:
+        """Write a text unless it is there already, as its name shows. Returns the ETag, and whether it is new."""
         try:
-            return await self.bucket.put(key, text, match=ABSENT, content_type=PLAIN_TEXT)
+            return await self.bucket.put(key, text, match=ABSENT, content_type=PLAIN_TEXT), True
         except ConflictError:
             there = await self.bucket.head(key)
             if there is None:
                 raise RetryLaterError(f"{key} was neither written nor there") from None
-            return there.etag
+            return there.etag, False
 
     async def origin(self, record: OpenRecord) -> tuple[str, str]:
         """Key and ETag of the document whose pages a run shows: its own or, for a part, the one that the part names.
