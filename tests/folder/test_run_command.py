@@ -383,7 +383,7 @@ def test_a_damaged_state_is_reported_with_its_remedy(runs: Runs, damaged: str) -
     assert "remove" in said
     path.unlink()
     code, said = runs.run()
-    assert (code, "1 of them before" in said) == (0, True), said
+    assert (code, "1 done (in an earlier run)" in said) == (0, True), said
 
 
 def test_expired_response_notes_are_removed(runs: Runs) -> None:
