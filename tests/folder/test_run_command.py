@@ -206,7 +206,8 @@ def test_without_a_key_the_command_says_what_to_set(runs: Runs) -> None:
     assert not runs.out.exists()
     code, said = runs.run("--out", str(runs.out), BACKBURNER_PROVIDER="openai", BACKBURNER_MODEL="m")
     assert code == 2
-    assert "OPENAI_API_KEY" in said
+    listed = [line for line in said.splitlines() if line.startswith("- ")]
+    assert listed == ["- OPENAI_API_KEY is not set: the provider's key. Nothing was sent anywhere"]
 
 
 def test_a_provider_that_refuses_the_key_ends_the_run(runs: Runs) -> None:
