@@ -72,10 +72,9 @@ def _settings_here(environment: Mapping[str, str], wanted: Plan) -> Settings | N
     if environment.get(EXPORTED) or any(map(_is_in_bucket, wanted.named)):
         return None
     if not environment.get("BACKBURNER_MODEL"):
+        settings = "the functions' settings, BACKBURNER_BUCKET and the others"
         enough = "for files on this machine BACKBURNER_PROVIDER and BACKBURNER_MODEL are enough (docs/providers.md)"
-        raise CommandError(
-            f"{HOW_TO_NAME}.\nOr export the functions' settings, BACKBURNER_BUCKET and the others; {enough}"
-        )
+        raise CommandError(f"{HOW_TO_NAME}.\nOr export {settings}; {enough}")
     try:
         return from_env({**environment, **FOLDER_QUEUES}, needs_key=False)
     except ConfigError as error:
