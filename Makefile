@@ -73,7 +73,7 @@ console-pictures: setup ## Redraw the pictures of the console in docs/images
 	$(BIN)/python scripts/console_pictures.py
 
 up: setup ## Run the local cloud on this machine until Ctrl-C
-	$(BIN)/backburner up
+	@trap : INT; $(BIN)/backburner up || { code=$$?; test $$code -eq 130 || exit $$code; }
 
 test: setup ## Run the tests: every promise, with a fixed selection of its cases if there are many
 	$(WITH_BROWSER) $(BIN)/pytest -n $(TEST_WORKERS) $(PYTEST_ARGS)

@@ -75,9 +75,8 @@ def up(cloud: str, *, console: bool | None) -> None:
     "--recipe",
     metavar="NAME|FILE.md",
     default="default",
-    show_default=True,
     shell_complete=completing.recipes,
-    help="What to do: summary, extract, contract-facts, translate, or a file.",
+    help="What to do: summary, extract, contract-facts, translate, or a file. Default: a faithful summary.",
 )
 @click.option(
     "--out",
@@ -108,8 +107,8 @@ def run(
 ) -> None:
     """Process the documents of a folder on this machine, without any cloud.
 
-    Safe to stop and start again at any moment: nothing is lost, nothing is paid twice. Done documents do not run again
-    unless the document, the recipe or the model has changed. Hidden files are left out.
+    Safe to stop and start again at any moment: nothing is lost, and nothing is paid twice on purpose. Done documents
+    do not run again unless the document, the recipe or the model has changed. Hidden files are left out.
 
     JSON is a line for each document that ends, and a last one with the counts, tokens and cost of the run.
     """

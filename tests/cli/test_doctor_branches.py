@@ -18,7 +18,7 @@ from backburner.ports import ABSENT
 from backburner_cli.operator.deployment import CHECKER_FUNCTION, SUBMIT_FUNCTION
 from backburner_cli.operator.findings import Finding, Level
 from backburner_cli.operator.store_check import governor_findings, write_findings
-from backburner_cli.operator.trigger_check import notification_finding, schedule_finding
+from backburner_cli.operator.trigger_check import notification_finding, schedule_finding, ticks_findings
 from backburner_cli.standin import StandIn, Timing, serve
 from support.fakes import START, FakeBucket, World
 from support.system import BUCKET
@@ -80,6 +80,13 @@ def test_the_schedule_must_call_this_deployments_checker(told, level, said) -> N
     finding = schedule_finding(told, "ours-checker")
     assert (finding.level, said in finding.message) == (level, True), finding
     assert bool(finding.remedy) is (level is not Level.OK)
+
+
+def test_more_ticks_than_the_timers_are_told() -> None:
+    """With one tick a minute the schedule itself says how often."""
+    assert ticks_findings(1) == []
+    (finding,) = ticks_findings(2)
+    assert (finding.level, "twice a minute" in finding.message) == (Level.OK, True)
 
 
 def examined(cloud, *arguments: str, **more: str) -> dict[str, dict[str, str]]:

@@ -86,14 +86,14 @@ def test_a_stack_goes_and_its_bucket_stays(account) -> None:
     """It is rehearsed, then confirmed, then done; the bucket keeps everything in it."""
     dry = json.loads(account.call("down", "--stack", account.kept, "--dry-run").stdout)
     assert dry["goes"] == ["1 AWS::SQS::Queue"]
-    assert f"{account.kept}-bucket, with 1 documents" in dry["stays"][0]
+    assert f"{account.kept}-bucket, with 1 document and" in dry["stays"][0]
     asked = account.call("down", "--stack", account.kept)
     assert (asked.exit_code, "--yes" in asked.stderr) == (1, True)
     assert account.stacks() == {account.kept, account.owned}
     account.s3.put_object(Bucket=f"{account.kept}-bucket", Key=f"ledger/open/{'a' * 32}.1.json", Body=b"{}")
     text = account.call("down", "--stack", account.kept, "--yes", "--text")
     assert text.exit_code == 0, text.output
-    assert "1 jobs are under way" in text.stdout
+    assert "1 job is under way" in text.stdout
     assert f"delete-stack --stack-name {account.kept}" in text.stdout
     assert account.stacks() == {account.owned}
     assert account.s3.get_object(Bucket=f"{account.kept}-bucket", Key="inbox/a.txt")["Body"].read() == b"text"

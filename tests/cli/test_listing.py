@@ -100,7 +100,9 @@ def test_failures_are_grouped_with_their_remedy(cloud) -> None:
     (group,) = output["reasons"]
     assert (group["reason"], group["count"], group["documents"][0]["key"]) == ("unknown_recipe", 1, FAILED)
     text = cloud.call("failed", "--text").stdout
-    assert "backburner replay --failed --reason unknown_recipe" in text
+    assert "backburner replay --failed --reason unknown_recipe\n" in text
+    chosen = cloud.call("failed", "--text", "--recipe", "nosuch", "--prefix", "inbox/nosuch/").stdout
+    assert "--reason unknown_recipe --recipe nosuch --prefix inbox/nosuch/\n" in chosen
     assert json.loads(cloud.call("failed", "--recipe", "summary").stdout)["failed"] == 0
 
 

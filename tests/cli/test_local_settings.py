@@ -7,7 +7,7 @@ import pytest
 
 from backburner import settings
 from backburner_cli.local.aws.template import load_template, place_settings
-from backburner_cli.local.provider import ProviderError
+from backburner_cli.local.provider import ProviderError, chosen_provider
 from backburner_cli.local.settings import passed_on, set_aside, unread
 
 ROOT = Path(__file__).parents[2]
@@ -66,6 +66,26 @@ def test_what_a_local_cloud_chooses_itself_is_reported():
     warnings = set_aside({"BACKBURNER_BUCKET": "mine", "BACKBURNER_PROVIDER": "vllm"})
     assert [line.partition(":")[0] for line in warnings] == ["BACKBURNER_BUCKET", "BACKBURNER_PROVIDER"]
     assert set_aside(GIVEN) == []
+
+
+@pytest.mark.parametrize(
+    ("named", "address"),
+    [
+        ({"BACKBURNER_PROVIDER": "openai"}, "https://api.openai.com/v1"),
+        ({"BACKBURNER_PROVIDER": "openai", "OPENAI_BASE_URL": "http://mine/v1"}, "http://mine/v1"),
+        ({"BACKBURNER_PROVIDER": "vllm"}, None),
+        ({}, None),
+    ],
+)
+def test_a_named_provider_has_its_own_address(named, address):
+    """As for `backburner run`; where none is known, or no provider is named, the address must be set."""
+    environment = {"OPENAI_API_KEY": "k", "BACKBURNER_MODEL": "m", **named}
+    if address is None:
+        with pytest.raises(ProviderError, match="but not OPENAI_BASE_URL"), chosen_provider(environment):
+            pass
+        return
+    with chosen_provider(environment) as provider:
+        assert (provider.base_url, provider.stand_in) == (address, None)
 
 
 def test_a_template_takes_them_as_parameters_or_as_variables():

@@ -156,6 +156,11 @@ def test_a_folder_is_planned_before_there_is_any_deployment() -> None:
     assert (code, output["documents"], output["refused"]) == (1, 3, {"empty_document": 1})
     assert each["inbox/summary/d/small.txt"]["input_tokens"][0] > 300
     assert planned(nothing, "d", "--recipe", "no-such", **openai)[1]["refused"]["unknown_recipe"] >= 2
+    unknown = nothing.call("plan", "d/small.txt", "--recipe", "no-such", "--text", **openai).stdout
+    assert "name one of contract-facts, default, extract, summary, translate" in unknown
+    assert not any(line.startswith(("cost", "time")) for line in unknown.splitlines())
+    unset = nothing.call("plan", "d").stderr
+    assert "BACKBURNER_PROVIDER and BACKBURNER_MODEL are enough" in " ".join(unset.split())
 
 
 @pytest.mark.usefixtures("documents")

@@ -84,7 +84,7 @@ def test_one_ended_document_gives_no_time_left_and_an_ended_run_no_rate() -> Non
 def test_a_line_of_the_last_look_has_no_time_left(capsys) -> None:
     """It does not show "0.0 s"."""
     LineScreen().show(look_at([job(1, State.DONE, 3000)], [], NOW))
-    assert capsys.readouterr().out.strip().endswith("1 documents: 1 done, 0 failed, 0 running, 0 waiting")
+    assert capsys.readouterr().out.strip().endswith("1 document: 1 done, 0 failed, 0 running, 0 waiting")
 
 
 def test_the_table_shows_what_it_waits_for_and_why_it_is_paused() -> None:

@@ -1,6 +1,7 @@
 """A folder of `backburner run` as a deployment: the operator's commands work on it, with or without a running run."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,15 @@ def test_the_console_shows_a_folder_and_leaves_its_files_alone(ended: Runs) -> N
         assert (overview["actions"][-1]["done"], overview["actions"][-1]["problem"]) == (1, None)
     code, said = ended.run()
     assert (code, ended.record("a/good.txt")["run"]) == (1, 2), said
+
+
+def test_the_command_that_failed_suggests_works_as_it_is(ended: Runs) -> None:
+    """It names the folder again."""
+    shown = call("failed", "--text", "--folder", str(ended.folder))
+    (suggested,) = (line for line in shown.stdout.splitlines() if line.startswith("  backburner replay"))
+    replayed = call(*shlex.split(suggested)[1:], "--yes", "--json")
+    assert replayed.exit_code == 0, replayed.output
+    assert json.loads(replayed.stdout)["documents"] == {"inbox/default/bad.bin": "replayed"}
 
 
 def test_a_replay_is_carried_out_by_the_next_run(ended: Runs) -> None:

@@ -206,7 +206,8 @@ def test_without_a_key_the_command_says_what_to_set(runs: Runs) -> None:
     assert not runs.out.exists()
     code, said = runs.run("--out", str(runs.out), BACKBURNER_PROVIDER="openai", BACKBURNER_MODEL="m")
     assert code == 2
-    assert "OPENAI_API_KEY" in said
+    listed = [line for line in said.splitlines() if line.startswith("- ")]
+    assert listed == ["- OPENAI_API_KEY is not set: the provider's key. Nothing was sent anywhere"]
 
 
 def test_a_provider_that_refuses_the_key_ends_the_run(runs: Runs) -> None:
@@ -383,7 +384,7 @@ def test_a_damaged_state_is_reported_with_its_remedy(runs: Runs, damaged: str) -
     assert "remove" in said
     path.unlink()
     code, said = runs.run()
-    assert (code, "1 of them before" in said) == (0, True), said
+    assert (code, "1 done (in an earlier run)" in said) == (0, True), said
 
 
 def test_expired_response_notes_are_removed(runs: Runs) -> None:

@@ -167,6 +167,7 @@ def test_a_lease_fits_into_a_delay() -> None:
     [
         ({"BACKBURNER_API_KEY_SECRET": "/backburner/key"}, "OPENAI_API_KEY and BACKBURNER_API_KEY_SECRET"),
         ({"BACKBURNER_PROVIDER": "yandex"}, "OPENAI_PROJECT_ID"),
+        ({"BACKBURNER_PROVIDER": ""}, "or set BACKBURNER_PROVIDER: openai, azure, vllm, generic"),
         ({"BACKBURNER_PROVIDER": "azure"}, "OPENAI_BASE_URL"),
         ({"BACKBURNER_PROVIDER": "vllm"}, "OPENAI_BASE_URL"),
         ({"BACKBURNER_PROVIDER": "generic"}, "OPENAI_BASE_URL"),

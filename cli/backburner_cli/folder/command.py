@@ -185,7 +185,8 @@ def _tell_end(out: Console, told: Embedding | None, tally: Tally, ended: End, *,
     elif as_json:
         json_lines.print_end(tally, ended)
     elif not tally.found and ended.why is None:
-        out.print(f"No documents in {ended.folder}: nothing to do.", markup=False)
+        read = "docs/formats.md lists what is read; hidden files are left out"
+        out.print(f"No documents in {ended.folder}: nothing to do. {read}.", markup=False)
     else:
         for line in summary(tally, ended.results):
             out.print(line, markup=False)

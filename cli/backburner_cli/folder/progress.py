@@ -13,7 +13,7 @@ from rich.text import Text
 
 from backburner_cli.folder.tally import Failure, Tally
 from backburner_cli.operator.bar import bar_of
-from backburner_cli.terminal import one_line
+from backburner_cli.terminal import count_of, one_line
 
 _STILL_EVERY_S: Final = 10.0
 _LAST: Final = 6
@@ -141,10 +141,10 @@ def committed(tally: Tally) -> str:
 
 def summary(tally: Tally, out: Path) -> list[str]:
     """The lines to print at the end."""
-    done = f"{tally.done_before + tally.done} done"
-    before = f" ({tally.done_before} of them before)" if tally.done_before else ""
-    documents = "1 document" if tally.found == 1 else f"{tally.found} documents"
-    lines = [f"{documents}: {done}{before}, {len(tally.failures)} failed. Results: {out}"]
+    done = tally.done_before + tally.done
+    earlier = "in an earlier run" if done == 1 else f"{tally.done_before} of them before"
+    before = f" ({earlier})" if tally.done_before else ""
+    lines = [f"{count_of(tally.found, 'document')}: {done} done{before}, {len(tally.failures)} failed. Results: {out}"]
     for path, failure in sorted(tally.failures.items())[:_MAX_FAILURES]:
         where = f" ({failure.record})" if failure.record else ""
         lines.append(f"  failed  {path}: {failure.why}{where}")
@@ -154,5 +154,6 @@ def summary(tally: Tally, out: Path) -> list[str]:
         cost = "" if tally.cost is None else f"; cost {tally.cost:.4f}"
         lines.append(f"This run: {tally.input_tokens:,} tokens in, {tally.output_tokens:,} out{cost}.")
     if tally.suspected_orphans:
-        lines.append(f"{tally.suspected_orphans} suspected orphans: generations that may be billed without a result.")
+        orphans = count_of(tally.suspected_orphans, "suspected orphan")
+        lines.append(f"{orphans}: generations that may be billed without a result.")
     return [one_line(line) for line in lines]

@@ -59,7 +59,7 @@ def real(environment: Mapping[str, str], recipe_model: str | None) -> Provider:
     if recipe_model and not own.get("BACKBURNER_MODEL", "").strip():
         own["BACKBURNER_MODEL"] = recipe_model
     try:
-        settings = from_env(own)
+        settings = from_env(own, needs_key=False)  # a missing key is told once, by `_key_missing`
     except ConfigError as error:
         raise CommandError(f"{error}{_key_missing(own)}\n{_REMEDY}") from error
     if not settings.api_key and not settings.api_key_secret:  # on Yandex Cloud a function needs none

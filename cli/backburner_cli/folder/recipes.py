@@ -8,7 +8,7 @@ from backburner.documents.recipes import Recipe, parse, source_text
 from backburner.errors import JobError
 from backburner.ledger.keys import DEFAULT_RECIPE
 from backburner_cli.errors import CommandError
-from backburner_cli.operator.shipped import shipped
+from backburner_cli.operator.shipped import shipped, shipped_names
 from backburner_cli.system_errors import remedy_of
 
 
@@ -38,7 +38,7 @@ def _read(given: str) -> tuple[str, bytes | None]:
     if not is_file and given == DEFAULT_RECIPE:
         return given, None
     if not is_file and not path.is_file():
-        names = ", ".join(sorted({DEFAULT_RECIPE, *known}))
+        names = ", ".join(shipped_names())
         raise CommandError(f"no recipe {given!r}: name one of {names}, or a file of your own, such as ./{given}.md")
     name = unicodedata.normalize("NFC", path.stem)
     try:

@@ -37,7 +37,7 @@ MAX_WIDTH = 84
 TIMER = {"source": "aws.scheduler", "detail-type": "Scheduled Event", "detail": {}}
 NEXT = (
     ("make up", "the same cloud until Ctrl-C: upload documents of your own"),
-    ("docs/providers.md", "set three variables, and the demo uses a real provider"),
+    ("docs/providers.md", "set your provider's variables, and the demo uses it"),
     ("README.md", "deploy it to AWS or Yandex Cloud"),
 )
 

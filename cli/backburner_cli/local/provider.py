@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from backburner.errors import ConfigError
+from backburner.provider.profiles import PROFILES, Provider
 from backburner.settings import from_env
 from backburner_cli.errors import CommandError
 from backburner_cli.standin import StandIn, Timing, serve
 
 REAL = ("OPENAI_BASE_URL", "OPENAI_API_KEY", "BACKBURNER_MODEL")
-"""If all of these are set, a real provider is used instead of the stand-in."""
+"""If these are set, a real provider is used instead of the stand-in; the address may be the named provider's own."""
 ELSEWHERE = {
     "BACKBURNER_BUCKET": "local",
     "BACKBURNER_PENDING_QUEUE_URL": "http://local/pending",
@@ -59,17 +60,19 @@ def chosen_provider(
                 stand_in=running.stand_in,
             )
         return
-    if missing := [name for name in REAL if name not in given]:
-        raise ProviderError(f"{', '.join(given)} set, but not {', '.join(missing)}: set all three or none of them")
+    needed = REAL[1:] if _has_address(environment) else REAL
+    if missing := [name for name in needed if name not in given]:
+        address = "; BACKBURNER_PROVIDER=openai or yandex needs no OPENAI_BASE_URL" if REAL[0] in missing else ""
+        raise ProviderError(f"{', '.join(given)} set, but not {', '.join(missing)}: set all of them or none{address}")
     try:
-        profile = from_env({**environment, **ELSEWHERE}).provider
+        settings = from_env({**environment, **ELSEWHERE})
     except ConfigError as error:
         raise ProviderError(str(error)) from error
     yield ChosenProvider(
-        base_url=environment["OPENAI_BASE_URL"],
+        base_url=settings.base_url,
         api_key=environment["OPENAI_API_KEY"],
         model=environment["BACKBURNER_MODEL"],
-        profile=profile,
+        profile=settings.provider,
         parameters={
             parameter: environment[name]
             for parameter, name in (("ProjectId", "OPENAI_PROJECT_ID"), ("OrgId", "OPENAI_ORG_ID"))
@@ -77,3 +80,9 @@ def chosen_provider(
         },
         stand_in=None,
     )
+
+
+def _has_address(environment: Mapping[str, str]) -> bool:
+    """Whether the environment names a provider whose address is known."""
+    named = environment.get("BACKBURNER_PROVIDER", "").strip()
+    return any(named == each and PROFILES[each].base_url for each in Provider)

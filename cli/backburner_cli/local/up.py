@@ -67,7 +67,7 @@ def _wait(
     known = {**reached_by, **functions, DEPLOYED_VERSION: version("backburner")}
     with announced(own, kind, known), ExitStack() as beside:
         out.print("\n[bold]Ready.[/] In another terminal:\n")
-        out.print("  .venv/bin/backburner put contract.txt --recipe summary --wait", markup=False)
+        out.print("  .venv/bin/backburner put FILE --recipe summary --wait", markup=False)
         out.print("  .venv/bin/backburner status", markup=False)
         out.print("  .venv/bin/backburner audit", markup=False)
         out.print("  .venv/bin/backburner console    # all of it in the browser\n", markup=False)

@@ -39,6 +39,8 @@ class Asked:
 
     target: Target | None = None
     profile: str | None = None
+    options: tuple[str, ...] = ()
+    """The same as it was typed, to repeat it in a command that is suggested."""
 
 
 @dataclass(frozen=True, kw_only=True)

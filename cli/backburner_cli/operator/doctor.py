@@ -25,8 +25,8 @@ from backburner_cli.operator.quota_check import (
     version_findings,
 )
 from backburner_cli.operator.store_check import governor_findings, write_findings
-from backburner_cli.operator.trigger_check import aws_findings, local_yandex_findings, yandex_findings
-from backburner_cli.terminal import err, out, print_json, reach_remedy
+from backburner_cli.operator.trigger_check import aws_findings, local_yandex_findings, ticks_findings, yandex_findings
+from backburner_cli.terminal import count_of, err, out, print_json, reach_remedy
 
 if TYPE_CHECKING:
     from backburner.adapters.queues import SqsQueue
@@ -55,7 +55,8 @@ def doctor(environment: Mapping[str, str], described: str, *, generates: bool, a
         print_json({"deployment": described, "problems": problems, "findings": findings})
     else:
         warnings = sum(finding.level is Level.WARNING for finding in found)
-        out.print(f"{problems} problems, {warnings} warnings" if problems or warnings else "No problems found.")
+        counts = f"{count_of(problems, 'problem')}, {count_of(warnings, 'warning')}"
+        out.print(counts if problems or warnings else "No problems found.")
     return not problems
 
 
@@ -148,8 +149,11 @@ class _Deployment:
         if self.is_yandex and LOCAL_CLOUD in self.environment:
             return local_yandex_findings(self.settings.ticks_per_minute)
         if self.is_yandex:
-            return await yandex_findings(self.settings.bucket, self.environment)
-        return await aws_findings(self.settings.bucket, self.cloud.bucket.calls.account.region, self.environment)
+            found = await yandex_findings(self.settings.bucket, self.environment)
+        else:
+            region = self.cloud.bucket.calls.account.region
+            found = await aws_findings(self.settings.bucket, region, self.environment)
+        return [*found, *ticks_findings(self.settings.ticks_per_minute)]
 
     async def recipes(self) -> list[Finding]:
         """Whether every recipe can be used."""

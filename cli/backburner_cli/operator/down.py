@@ -112,9 +112,8 @@ def of_jobs(counts: Counts | None) -> list[str]:
     """A warning if jobs are under way, as their generations will not be collected."""
     if counts is None or not counts.under_way:
         return []
-    warning = (
-        f"{counts.under_way:,} jobs are under way: their generations continue and are billed, but are never collected"
-    )
+    jobs = "1 job is" if counts.under_way == 1 else f"{counts.under_way:,} jobs are"
+    warning = f"{jobs} under way: generations continue and are billed, but are never collected"
     return [f"{warning}; backburner cancel --all stops them first"]
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from backburner_cli.errors import CommandError
 from backburner_cli.operator.down import Counts, Removal, of_jobs
 from backburner_cli.operator.running import LocalDeployment, running_here
+from backburner_cli.terminal import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +30,7 @@ class LocalTaker:
         running = running_here(self.environment)
         if not running:
             raise CommandError("no backburner up runs on this machine: there is nothing to remove")
-        documents = f", with {counts.documents:,} documents and their results" if counts else ""
+        documents = f", with {count_of(counts.documents, 'document')} and all results" if counts else ""
         others = [f"{len(running) - 1} more of them: run this again for each"] if len(running) > 1 else []
         return Removal(
             goes=[

@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 from backburner_cli.errors import CommandError
 from backburner_cli.operator.down import Counts, Removal, of_jobs
 from backburner_cli.operator.stack import session_in
-from backburner_cli.terminal import err
+from backburner_cli.terminal import count_of, err
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -118,7 +118,9 @@ def _kept(each: Any, counts: Counts | None) -> str:
     name = each.get("PhysicalResourceId", each["LogicalResourceId"])
     if each["ResourceType"] != _BUCKET:
         return f"{each['ResourceType']} {name}"
-    holds = f", with {counts.documents:,} documents and their results" if counts and counts.bucket == name else ""
+    holds = ""
+    if counts and counts.bucket == name:
+        holds = f", with {count_of(counts.documents, 'document')} and all results"
     return (
         f"the bucket {name}{holds}; aws s3 rb --force s3://{name} removes it. While it exists, no stack of this name "
         "can be created"

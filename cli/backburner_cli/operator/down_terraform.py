@@ -12,6 +12,7 @@ from pathlib import Path
 
 from backburner_cli.errors import CommandError
 from backburner_cli.operator.down import Counts, Removal, of_jobs
+from backburner_cli.terminal import count_of
 
 _STDERR = 2
 
@@ -28,7 +29,7 @@ class TerraformTaker:
             raise CommandError(f"{self.folder} is not a folder: name the one in which terraform apply was run")
         stays = []
         if counts is not None and counts.documents:
-            holds = f"the bucket {counts.bucket}, with {counts.documents:,} documents and their results"
+            holds = f"the bucket {counts.bucket}, with {count_of(counts.documents, 'document')} and all results"
             stays = [f"{holds}: the service deletes only empty buckets, so terraform ends with an error"]
         return Removal(
             goes=self._goes() or ["everything in its state: terraform state list shows it"],

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from backburner.settings import Settings
     from backburner_cli.operator.job import Job
 
+COST_UNKNOWN: Final = "unknown: the recipe names no price (add price: to it)"
 _RATE_OVER: Final = timedelta(minutes=5)
 _MIN_S: Final = 10.0
 """A rate over less time than this means nothing."""

@@ -100,7 +100,7 @@ async def reach_inbox(environment: Mapping[str, str]) -> AsyncIterator[Inbox]:
     logging.getLogger("backburner").addHandler(logging.NullHandler())  # the command reports its progress itself
     name = environment.get(EXPORTED)
     if not name:
-        raise PutError(f"BACKBURNER_BUCKET is not set. {HOW_TO_NAME}; or export the bucket's name")
+        raise PutError(f"{HOW_TO_NAME}; or export BACKBURNER_BUCKET, the bucket's name")
     try:
         cloud = account(environment)
         http = Http(connect_s=_CONNECT_S, read_s=_READ_S, ca_file=cloud.ca_file)

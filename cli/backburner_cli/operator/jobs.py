@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -67,8 +68,15 @@ def _why(job: Job) -> str:
     return str(job.reason or job.waiting_for or "")
 
 
-def failed(environment: Mapping[str, str], chosen: Selection, reasons: frozenset[Reason], *, as_json: bool) -> None:
-    """Show the failed documents by reason, with a remedy for each."""
+def failed(
+    environment: Mapping[str, str],
+    chosen: Selection,
+    reasons: frozenset[Reason],
+    deployment: tuple[str, ...] = (),
+    *,
+    as_json: bool,
+) -> None:
+    """Show the failed documents by reason, with a remedy for each. `deployment` has the options that named it."""
     chosen.check()
     records, unreadable = read(environment, _errors)
     groups: dict[Reason, list[ErrorRecord]] = {}
@@ -96,11 +104,18 @@ def failed(environment: Mapping[str, str], chosen: Selection, reasons: frozenset
             say(f"  {record.source.key}: {record.message}")
         if len(group) > MAX_SHOWN:
             out.print(f"  … and {len(group) - MAX_SHOWN} more: --reason {reason} --json lists them all")
-        out.print(f"  backburner replay --failed --reason {reason}", style="dim", markup=False)
+        out.print(f"  {_replay(reason, chosen, deployment)}", style="dim", markup=False)
     for key, why in unreadable.items():
         say(f"Cannot be read: {key}: {why}")
     if not ordered:
         out.print("Nothing has failed." if chosen.is_all and not reasons else "No failure matches.")
+
+
+def _replay(reason: Reason, chosen: Selection, deployment: tuple[str, ...]) -> str:
+    """The command that runs the shown documents again."""
+    named = {"--recipe": chosen.recipe, "--prefix": chosen.prefix}
+    selected = [part for name, value in named.items() if value for part in (name, value)]
+    return shlex.join(["backburner", "replay", "--failed", "--reason", str(reason), *selected, *deployment])
 
 
 def _plain(record: ErrorRecord) -> dict[str, Any]:

@@ -117,7 +117,8 @@ def failed(reasons: tuple[str, ...], recipe: str | None, prefix: str | None, *, 
 
     with plain_errors(STOPPED):
         enter(asked)
-        do(os.environ, Selection(recipe=recipe, prefix=prefix), frozenset(map(Reason, reasons)), as_json=as_json)
+        chosen = Selection(recipe=recipe, prefix=prefix)
+        do(os.environ, chosen, frozenset(map(Reason, reasons)), asked.options, as_json=as_json)
 
 
 @click.command(

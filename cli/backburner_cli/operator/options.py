@@ -104,4 +104,6 @@ def _asked(
         raise click.UsageError("Name one deployment: --stack, --terraform, --local, --folder or --profile.")
     if region and not stack:
         raise click.UsageError("--region belongs to --stack: give the stack's name too.")
-    return Asked(target=targets[0] if targets else None, profile=profile)
+    given = {"--stack": stack, "--region": region, "--terraform": terraform, "--folder": folder, "--profile": profile}
+    options = [part for name, value in given.items() if value for part in (name, value)] + ["--local"] * local
+    return Asked(target=targets[0] if targets else None, profile=profile, options=tuple(options))

@@ -25,15 +25,17 @@ from backburner.settings import Settings, from_env
 from backburner_cli.errors import CommandError
 from backburner_cli.operator.backend import FOLDER_QUEUES
 from backburner_cli.operator.bar import bar
-from backburner_cli.operator.deployment import EXPORTED
+from backburner_cli.operator.deployment import EXPORTED, HOW_TO_NAME
 from backburner_cli.operator.estimate import Estimate, Estimator, Range, duration_s, is_batch
+from backburner_cli.operator.figures import COST_UNKNOWN
 from backburner_cli.operator.files import MAX_NAMED, documents_in, keys_of, sample
 from backburner_cli.operator.session import Records, read, read_here
+from backburner_cli.operator.shipped import shipped_names
 from backburner_cli.system_errors import remedy_of
 from backburner_cli.terminal import err, out, print_json, printable, say
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 _LEARNT_FROM = 20
 """How many of the latest journal objects are read; each has up to a thousand runs."""
@@ -59,7 +61,7 @@ def plan(environment: Mapping[str, str], wanted: Plan, *, as_json: bool) -> bool
     if as_json:
         print_json(summary | {"documents_listed": [_plain(each) for each in found]})
     else:
-        _show(found, summary)
+        _show(found, summary, shipped_names() if here is not None else ())
     for path, why in list(summary["not_uploaded"].items())[:MAX_NAMED]:
         say(f"would not be uploaded: {path}: {why}", err, style="red")
     return not summary["refused"] and not summary["not_uploaded"]
@@ -67,8 +69,12 @@ def plan(environment: Mapping[str, str], wanted: Plan, *, as_json: bool) -> bool
 
 def _settings_here(environment: Mapping[str, str], wanted: Plan) -> Settings | None:
     """The settings of `backburner run`, to estimate local files if a model is named but no deployment; else None."""
-    if environment.get(EXPORTED) or not environment.get("BACKBURNER_MODEL") or any(map(_is_in_bucket, wanted.named)):
+    if environment.get(EXPORTED) or any(map(_is_in_bucket, wanted.named)):
         return None
+    if not environment.get("BACKBURNER_MODEL"):
+        settings = "the functions' settings, BACKBURNER_BUCKET and the others"
+        enough = "for files on this machine BACKBURNER_PROVIDER and BACKBURNER_MODEL are enough (docs/providers.md)"
+        raise CommandError(f"{HOW_TO_NAME}.\nOr export {settings}; {enough}")
     try:
         return from_env({**environment, **FOLDER_QUEUES}, needs_key=False)
     except ConfigError as error:
@@ -250,7 +256,9 @@ def _plain(each: Estimate) -> dict[str, Any]:
     } | {"refused": each.refused and str(each.refused)}
 
 
-def _show(found: list[Estimate], summary: dict[str, Any]) -> None:
+def _show(found: list[Estimate], summary: dict[str, Any], recipes: Sequence[str]) -> None:
+    """Print it. `recipes`: those that can be named; none if they are those of the bucket."""
+    listed = [each for each in found if each.refused is not None]
     table = Table.grid(padding=(0, 2))
     table.add_column()
     table.add_column(justify="right")
@@ -261,16 +269,10 @@ def _show(found: list[Estimate], summary: dict[str, Any]) -> None:
         *([("  answers taken over", f"{summary['reused']:,}")] if summary["reused"] else ()),
         ("  in parts", f"{summary['in_parts']:,} ({summary['parts']:,} parts)"),
         *([("  pages as pictures", f"{summary['pages_as_pictures']:,}")] if summary["pages_as_pictures"] else ()),
-        ("generations", f"{summary['generations']:,}"),
-        ("model", ", ".join(summary["models"]) or "none"),
-        ("tokens in", _spread(summary["input_tokens"])),
-        ("tokens out", _spread(summary["output_tokens"])),
-        ("cost", _cost(summary)),
-        ("time, at least", f"{_long(summary['seconds_at_least'])} ({summary['limited_by']})"),
+        *(_spent(summary) if len(listed) < len(found) else ()),
     ):
         table.add_row(name, value)
     out.print(table)
-    listed = [each for each in found if each.refused is not None]
     for each in listed[:MAX_NAMED]:
         out.print(f"would be refused: {each.name}: {each.refused}: {each.message}", markup=False)
     if len(listed) > MAX_NAMED:
@@ -278,7 +280,20 @@ def _show(found: list[Estimate], summary: dict[str, Any]) -> None:
     for each in [each for each in found if each.notes][:MAX_NAMED]:
         out.print(f"not read: {each.name}: {'; '.join(each.notes)}", markup=False)
     if Reason.UNKNOWN_RECIPE in summary["refused"]:
-        out.print("A recipe is a file recipes/NAME.md in the bucket; --recipe also accepts a local file.")
+        there = f"name one of {', '.join(recipes)}" if recipes else "a recipe is a file recipes/NAME.md in the bucket"
+        out.print(f"No such recipe: {there}; --recipe also accepts a local file, such as ./NAME.md.", markup=False)
+
+
+def _spent(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """What is spent on documents that would not be refused."""
+    return [
+        ("generations", f"{summary['generations']:,}"),
+        ("model", ", ".join(summary["models"]) or "none"),
+        ("tokens in", _spread(summary["input_tokens"])),
+        ("tokens out", _spread(summary["output_tokens"])),
+        ("cost", _cost(summary)),
+        ("time, at least", f"{_long(summary['seconds_at_least'])} ({summary['limited_by']})"),
+    ]
 
 
 def _spread(tokens: list[int]) -> str:
@@ -287,7 +302,7 @@ def _spread(tokens: list[int]) -> str:
 
 def _cost(summary: dict[str, Any]) -> str:
     if summary["cost"] is None:
-        return "unknown: the recipe names no price"
+        return COST_UNKNOWN
     rest = f", and {summary['without_price']:,} without a price" if summary["without_price"] else ""
     return f"{summary['cost'][0]:.4f} to {summary['cost'][1]:.4f}{rest}"
 

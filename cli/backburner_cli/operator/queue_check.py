@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 
 from backburner_cli.operator.findings import Finding, Level
+from backburner_cli.terminal import count_of
 
 FUNCTION_LIMIT_S = 100
 """The functions' time limit in the template and in the Terraform files."""
@@ -20,7 +21,8 @@ def queue_findings(name: str, attributes: Mapping[str, str]) -> list[Finding]:
         if not waiting:
             return [Finding(check=check, level=Level.OK, message="empty")]
         remedy = "backburner dead-letters shows them, backburner replay --dead runs their documents again"
-        return [Finding(check=check, level=Level.WARNING, message=f"about {waiting} dead letters", remedy=remedy)]
+        about = f"about {count_of(waiting, 'dead letter')}"
+        return [Finding(check=check, level=Level.WARNING, message=about, remedy=remedy)]
     if name == "ticks":
         return [_ticks_finding(check, attributes)]
     found = []
@@ -37,7 +39,7 @@ def queue_findings(name: str, attributes: Mapping[str, str]) -> list[Finding]:
     if receives is None:
         remedy = "give it a redrive policy to the dead-letter queue with maxReceiveCount 1000"
         found.append(Finding(check=check, level=Level.WARNING, message="has no dead-letter queue", remedy=remedy))
-    return found or [Finding(check=check, level=Level.OK, message=f"about {waiting} messages")]
+    return found or [Finding(check=check, level=Level.OK, message=f"about {count_of(waiting, 'message')}")]
 
 
 def _ticks_finding(check: str, attributes: Mapping[str, str]) -> Finding:

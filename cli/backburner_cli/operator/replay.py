@@ -85,7 +85,8 @@ def show_letters(environment: Mapping[str, str], *, as_json: bool) -> None:
         out.print("There are no dead letters.")
         return
     kinds = Counter(str(letter.kind) for letter in letters)
-    out.print(f"{len(letters)} dead letters: " + ", ".join(f"{count} {kind}" for kind, count in kinds.most_common()))
+    of_kinds = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+    out.print(f"{count_of(len(letters), 'dead letter')}: {of_kinds}")
     out.print("Once the cause is fixed, run backburner replay --dead.")
 
 

@@ -20,7 +20,7 @@ from backburner_cli.operator.own_file import CSV_COLUMNS
 from backburner_cli.operator.quotes import MAX_READ_BYTES, Quoted, in_source
 from backburner_cli.operator.report_figures import Report, figures
 from backburner_cli.operator.session import Records, read
-from backburner_cli.terminal import err, out, print_json
+from backburner_cli.terminal import count_of, err, out, print_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -68,7 +68,7 @@ def report(environment: Mapping[str, str], described: str, wanted: Wanted) -> No
         return
     own_file.write(wanted.to, write(made, listed))
     states = ", ".join(f"{count:,} {name}" for name, count in made.states.items() if count)
-    out.print(f"{wanted.to}: {made.documents:,} documents" + (f": {states}" if states else ""), markup=False)
+    out.print(f"{wanted.to}: {count_of(made.documents, 'document')}" + (f": {states}" if states else ""), markup=False)
 
 
 async def _made(

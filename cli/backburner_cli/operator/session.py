@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from backburner.wiring.core import Core
 
 T = TypeVar("T")
-_WHERE = "backburner up prints it; for a stack, it is in the outputs and parameters"
+_WHERE = "backburner up prints them; for a stack, they are in the outputs and parameters"
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ def _plainly(environment: Mapping[str, str], work: Callable[[Backend], Awaitable
             settings = "the functions' settings, BACKBURNER_BUCKET, BACKBURNER_PENDING_QUEUE_URL and the others"
             raise CommandError(f"{HOW_TO_NAME}.\nOr export {settings}: {_WHERE}.") from error
         named = "" if environment.get(EXPORTED) else f"{HOW_TO_NAME}.\nOr export the functions' settings. "
-        raise CommandError(f"{named}{error}\nThe functions' own environment is needed: {_WHERE}.") from error
+        raise CommandError(f"{named}{error}\nThe functions' own settings are needed: {_WHERE}.") from error
     except BackburnerError as error:
         state = environment.get(FOLDER_STATE)
         remedy = f"may you write to {state}, and is it on a local disk?" if state else reach_remedy(environment)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backburner.errors import RetryLaterError
-from backburner.ledger.keys import RECIPES
+from backburner.ledger.keys import DEFAULT_RECIPE, RECIPES
 from backburner.ports import Stored, TooLargeError
 
 if TYPE_CHECKING:
@@ -25,6 +25,11 @@ def shipped() -> dict[str, Traversable]:
     folder: Traversable = inside if inside.is_dir() else _CHECKOUT
     found = [one for one in folder.iterdir() if one.name.endswith(".md")] if folder.is_dir() else []
     return {one.name.removesuffix(".md"): one for one in sorted(found, key=lambda one: one.name)}
+
+
+def shipped_names() -> list[str]:
+    """The recipes that can be named without a deployment: the default one, and those that ship."""
+    return sorted({DEFAULT_RECIPE, *shipped()})
 
 
 @dataclass(frozen=True)

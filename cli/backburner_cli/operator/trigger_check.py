@@ -123,6 +123,12 @@ def local_yandex_findings(ticks_per_minute: int) -> list[Finding]:
     ]
 
 
+def ticks_findings(ticks_per_minute: int) -> list[Finding]:
+    """How often the checker starts, if the timer's own rate does not say it."""
+    often = f"the timer's tick starts the others: the checker runs {HOW_OFTEN[ticks_per_minute - 1]}"
+    return [_finding("ticks", Level.OK, often)] if ticks_per_minute > 1 else []
+
+
 def _listed(program: str) -> list[dict[str, Any]]:
     command = [program, "serverless", "trigger", "list", "--format", "json"]
     done = subprocess.run(

@@ -14,7 +14,7 @@ from backburner_cli.operator.options import WHICH, deployed, json_option
     cls=Command,
     epilog=WHICH,
     examples=(
-        "backburner put contract.pdf --recipe summary --wait",
+        "backburner put FILE --recipe summary --wait",
         "backburner put contracts/ --recipe summary --sample 50 --wait",
         "backburner put 'archive/**/*.docx' --recipe extract --dry-run",
     ),
@@ -68,7 +68,7 @@ def put(
     epilog=WHICH,
     examples=(
         "backburner plan contracts/ --recipe summary",
-        "backburner plan contracts/ --recipe ./recipes/draft.md --sample 50",
+        "backburner plan contracts/ --recipe recipes/summary.md --sample 50",
         "backburner plan inbox/summary/",
     ),
 )

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from backburner.documents.recipes import fingerprint, model_in
 from backburner.ledger.keys import OPEN, OutputLocation, output_location, recipe_keys
 from backburner.ledger.records import ErrorRecord, JobRecord, OpenRecord, PartEnd, RunRecord, decode
+from backburner_cli.operator.figures import COST_UNKNOWN
+from backburner_cli.terminal import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -125,7 +127,7 @@ def describe(record: RunRecord | ErrorRecord) -> dict[str, Any]:
         "generations": _generations(record),
         "model": ", ".join(models) or record.provider.model,
         "tokens": f"{record.usage.input_tokens} in, {record.usage.output_tokens} out",
-        "cost": cost_of(record, unknown="unknown: the recipe names no price"),
+        "cost": cost_of(record, unknown=COST_UNKNOWN),
         "polls": record.polls,
     }
     if record.parts and record.lines is None:
@@ -170,5 +172,5 @@ def _generations(record: RunRecord | ErrorRecord) -> str:
     in_parts = sum(len(part.responses) for part in record.parts or ())
     counted = [f"{in_parts} in {len(record.parts or ())} parts"] if record.parts else []
     if record.lines is not None:
-        counted = [f"{record.lines.total} lines"]
+        counted = [count_of(record.lines.total, "line")]
     return ", ".join(own + counted) or "none"

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from backburner_cli.operator.bar import bar_of
-from backburner_cli.terminal import err, out, span
+from backburner_cli.terminal import count_of, err, out, span
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,7 +107,7 @@ class LineScreen(LiveScreen):
         """Print a line."""
         left = "" if not look.seconds_left else f", {span(look.seconds_left)} left"
         counts = f"{look.done:,} done, {look.failed:,} failed, {look.running:,} running, {look.waiting:,} waiting"
-        out.print(f"{look.at:%H:%M:%S} {look.documents:,} documents: {counts}{left}", markup=False)
+        out.print(f"{look.at:%H:%M:%S} {count_of(look.documents, 'document')}: {counts}{left}", markup=False)
 
 
 def screen_on() -> Screen:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from backburner_cli.errors import CommandError
 from backburner_cli.operator.deployment import EXPORTED
+from backburner_cli.operator.figures import COST_UNKNOWN
 from backburner_cli.terminal import err, out, print_json
 from backburner_cli.trial.recipes import deployed_source, is_file
 from backburner_cli.trial.trials import Tried, trials
@@ -60,7 +61,7 @@ def _show(tried: Tried) -> None:
         err.print(f"failed: {tried.reason}: {tried.message}", markup=False, style="red")
     for quote in tried.quotes:
         err.print(f"{quote.pointer}: found, {quote.where}", markup=False, style="dim")
-    cost = "unknown: the recipe names no price" if tried.cost is None else f"{tried.cost:.6f}"
+    cost = COST_UNKNOWN if tried.cost is None else f"{tried.cost:.6f}"
     took = "" if tried.seconds is None else f", {tried.seconds:.1f} s"
     tokens = f"{tried.input_tokens:,} tokens in, {tried.output_tokens:,} out"
     err.print(f"{tried.recipe}, {tried.model}: {tokens}, cost {cost}{took}", markup=False, style="dim")

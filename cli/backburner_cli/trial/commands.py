@@ -18,7 +18,7 @@ STAND_IN = "No provider, no key: a stand-in extracts sentences."
 _UNPAID = "Stopped. Generations until then may have been billed; their texts are not kept."
 
 
-@click.group(cls=Group, examples=("backburner recipes list", "backburner recipes try ./draft.md contract.pdf"))
+@click.group(cls=Group, examples=("backburner recipes list", "backburner recipes try recipes/summary.md FILE"))
 def recipes() -> None:
     """List and check recipes, try one on a document, compare two."""
 
@@ -36,7 +36,7 @@ def list_recipes(*, asked: Asked, as_json: bool) -> None:
         show_list(os.environ, as_json=as_json)
 
 
-@recipes.command("check", examples=("backburner recipes check ./draft.md", "backburner recipes check"))
+@recipes.command("check", examples=("backburner recipes check recipes/summary.md", "backburner recipes check"))
 @click.argument("named", nargs=-1, metavar="[RECIPE]...", shell_complete=completing.recipes)
 @json_option
 @deployed
@@ -57,7 +57,7 @@ def check_recipes(named: tuple[str, ...], *, asked: Asked, as_json: bool) -> Non
 @recipes.command(
     "try",
     epilog=PROVIDER + " Exit code: 0 done, 1 failed.",
-    examples=("backburner recipes try summary contract.pdf", "backburner recipes try ./draft.md notes.txt --stand-in"),
+    examples=("backburner recipes try summary FILE", "backburner recipes try recipes/summary.md FILE --stand-in"),
 )
 @click.argument("recipe", shell_complete=completing.recipes)
 @click.argument("file", type=click.Path(path_type=Path))
@@ -83,8 +83,8 @@ def try_recipe(recipe: str, file: Path, *, stand_in: bool, asked: Asked, as_json
     "compare",
     epilog=PROVIDER + " Exit code: 0 both have every result, 1 some failed.",
     examples=(
-        "backburner recipes compare summary ./draft.md contracts/ --sample 20",
-        "backburner recipes compare summary ./draft.md --stack backburner --to compare.html",
+        "backburner recipes compare summary recipes/extract.md contracts/ --sample 20",
+        "backburner recipes compare summary recipes/extract.md --stack backburner --to compare.html",
         "backburner recipes compare summary translate contracts/ --stand-in",
     ),
 )

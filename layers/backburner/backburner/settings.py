@@ -304,7 +304,9 @@ class _Reader:
         if needs_key and not has_key:
             self.problems.append("neither OPENAI_API_KEY nor BACKBURNER_API_KEY_SECRET is set: the provider's key")
         if settings.profile.needs_project and not settings.project:
-            self.problems.append(f"OPENAI_PROJECT_ID is not set: {settings.provider} needs it (the folder id)")
+            others = ", ".join(each for each in Provider if not PROFILES[each].needs_project)
+            other = "" if self.text("BACKBURNER_PROVIDER") else f"; or set BACKBURNER_PROVIDER: {others}"
+            self.problems.append(f"OPENAI_PROJECT_ID is not set: {settings.provider} needs it (the folder id){other}")
         notify = settings.notify
         if notify.webhook_secret and notify.webhook_secret_name:
             self.problems.append(
