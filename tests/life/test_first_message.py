@@ -22,12 +22,10 @@ When = Literal["while the run is open", "after its end", "before the run is open
 WHEN: tuple[When, ...] = ("while the run is open", "after its end", "before the run is opened")
 
 
-async def _claimed_late(
-    system: System, when: When, dies: tuple[int, Moment] | None = None, receives: int = 0
-) -> list[Effect]:
+async def _claimed_late(system: System, when: When, dies: tuple[int, Moment] | None = None) -> list[Effect]:
     """Have the message first received at that time. Returns the late process's effects from its claim on.
 
-    With `dies`, the process dies at that one of them. `receives` says how often the message was received before.
+    With `dies`, the process dies at that one of them.
     """
     may_claim, has_sent = asyncio.Event(), asyncio.Event()
     effects: list[Effect] = []
@@ -50,7 +48,6 @@ async def _claimed_late(
     late = asyncio.create_task(system.world.process(system.parts().submitter.submit(KEY), "late"))
     await has_sent.wait()
     (sent,) = system.backlog.messages
-    sent.receives = receives
     shows_s, sent.shows_s = sent.shows_s, math.inf if when == "after its end" else sent.shows_s
     if when != "before the run is opened":
         await system.submit(KEY)
@@ -81,16 +78,6 @@ def test_a_record_that_is_claimed_late_has_a_message(when: When) -> None:
     system.run(_claimed_late(system, when))
     assert len(system.bucket.keys(OPEN)) == 1, "it was claimed late"
     system.settle(max_ticks=5)
-    assert system.problems() == []
-    assert len(system.generator.made) == 1
-
-
-@pytest.mark.parametrize("when", WHEN)
-def test_it_has_a_message_even_if_that_was_received_often(when: When) -> None:
-    """An operator who looks at a queue receives its messages too; the sender may be alive until the lease is over."""
-    system = _system()
-    system.run(_claimed_late(system, when, receives=5))
-    system.settle(max_ticks=6)
     assert system.problems() == []
     assert len(system.generator.made) == 1
 

@@ -142,7 +142,7 @@ class Checker:
         if not committed.is_over(message.run):
             outcome = await self.submitter.submit(message.key, message)
             may_be_claimed = may_be_claimed or (message.response_id is None and outcome in _NOT_OPENED)
-        if may_be_claimed and self._may_be_early(received):
+        if may_be_claimed and received.receives < _VOID_AT_RECEIVE:
             return self._until_void(received)
         if message.response_id is None:
             return DONE
@@ -164,19 +164,12 @@ class Checker:
         if follows and brought is not None and record.state is State.SUBMITTING:
             await self._adopt(held, message, brought)
             return Next(EARLY_S)
-        if follows and self._may_be_early(received):
+        if follows and received.receives < _VOID_AT_RECEIVE:
             return self._until_void(received)
         if brought is not None and brought not in record.response_ids:
             logger.warning("generation cancelled: not the record's", extra=log_keys(record) | {"response_id": brought})
             await self.generator.cancel(brought)
         return DONE
-
-    def _may_be_early(self, received: Received) -> bool:
-        """Whether the sender may be alive: less than a lease has passed since it sent the message, or this showed it.
-
-        Receives alone do not tell: operators who look at a queue, and messages that wait to be drawn, add to them.
-        """
-        return received.receives < _VOID_AT_RECEIVE or 0 < received.age_s < self.messenger.lease_s
 
     def _until_void(self, received: Received) -> Next:
         """Show a message that may be early again soon, and a second time when its sender must be dead."""
