@@ -106,7 +106,12 @@ class Driver:
             await work
         except Exception as error:
             logger.exception("run stopped by an error")
-            self.stop(f"{type(error).__name__}: {error}")
+            self.stop(self._disk_error() or f"{type(error).__name__}: {error}")
+
+    def _disk_error(self) -> str | None:
+        """Why the state cannot be kept any more, with the remedy; None if it can."""
+        error = self.room.database.last_error
+        return None if error is None else f"the state cannot be kept: {error}; is there room on its disk?"
 
     async def _feed(self) -> None:
         """Submit documents, several at a time."""
@@ -183,8 +188,8 @@ class Driver:
             self.progress.now(self.tally)
             if await self._is_cleared_up():
                 self.room.close()
-            elif self.room.database.last_error is not None:
-                self.stop(f"the state cannot be kept: {self.room.database.last_error}; is there room on its disk?")
+            elif (disk_error := self._disk_error()) is not None:
+                self.stop(disk_error)
 
     async def _is_cleared_up(self) -> bool:
         """Whether every document has ended, and no open record of a dead process is left to finish."""
