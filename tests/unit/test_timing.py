@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backburner.capacity.governor import Governor
+from backburner.capacity.durations import Durations
 from backburner.capacity.learnt import InputCount, learn
-from backburner.capacity.limits import Counters, Limits
+from backburner.capacity.limits import Counters
 from backburner.capacity.shared_counters import SharedCounters
 from backburner.capacity.timing import (
     MAX_VISIT_S,
@@ -145,49 +145,48 @@ def test_jitter_spreads_a_burst() -> None:
     assert len({backoff_s(3) for _ in range(50)}) > 40
 
 
-def governor() -> Governor:
-    """A governor that has read nothing yet."""
+def durations() -> Durations:
+    """What a process knows that has read nothing yet."""
     world = World()
-    return Governor(
+    return Durations(
         shared=SharedCounters(
             bucket=FakeBucket(world),
             key=GOVERNOR,
             clock=FakeClock(world),
             rebuild=rebuilt_counters,
             read_record=read_record_state,
-        ),
-        limits=Limits(max_in_flight=1, submits_per_minute=1),
+        )
     )
 
 
 def test_the_first_look_follows_the_usual_duration() -> None:
     """It is at half of the model's usual duration; at 2 s while unknown, and never after more than 5 minutes."""
-    asked = governor()
+    known = durations()
 
     def taught(model: str, took_s: float, times: int = 1) -> float:
         for _ in range(times):
-            learn(asked.last_read, model, took_s)
-        return asked.first_poll_s(model)
+            learn(known.shared.last_read, model, took_s)
+        return known.first_poll_s(model)
 
-    assert asked.first_poll_s("m") == 2.0
+    assert known.first_poll_s("m") == 2.0
     assert taught("m", 60) == pytest.approx(30)
-    assert asked.first_poll_s("other") == 2.0
+    assert known.first_poll_s("other") == 2.0
     assert taught("m", 30, times=100) == pytest.approx(15, rel=0.01)
     assert (taught("slow", 10**6), taught("fast", 0.0)) == (300, 2.0)
 
 
 def test_until_one_has_ended_none_is_polled_more_often_than_the_oldest() -> None:
     """A process that has seen one running for long polls younger ones of the same model at its pace."""
-    asked = governor()
+    known = durations()
     for age_s in (40.0, 300.0, 5.0):
-        asked.still_runs("m", age_s)
-    assert (asked.longest_running_s("m"), asked.longest_running_s("other")) == (300.0, 0.0)
-    assert (asked.usual_s("m"), asked.first_poll_s("m")) == (None, 2.0)
+        known.still_runs("m", age_s)
+    assert (known.longest_running_s("m"), known.longest_running_s("other")) == (300.0, 0.0)
+    assert (known.usual_s("m"), known.first_poll_s("m")) == (None, 2.0)
     assert (pause_s(5, None, 300), pause_s(300, None, 300), pause_s(600, None, 300)) == (60, 60, 120)
-    learn(asked.last_read, "m", 20.0)
-    asked.still_runs("m", 900.0)
-    assert asked.longest_running_s("m") == 300.0
-    assert pause_s(20, asked.usual_s("m"), 300) == pytest.approx(2.5)
+    learn(known.shared.last_read, "m", 20.0)
+    known.still_runs("m", 900.0)
+    assert known.longest_running_s("m") == 300.0
+    assert pause_s(20, known.usual_s("m"), 300) == pytest.approx(2.5)
 
 
 @pytest.mark.parametrize("poison_s", [1e308, -1e308, 1.9e12])

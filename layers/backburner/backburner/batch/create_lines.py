@@ -19,8 +19,10 @@ from backburner.batch.prepare_lines import PROBE_S, LinePreparer, tokens_of
 from backburner.batch.segment_reader import SegmentReader
 from backburner.batch.segment_slots import hold_slots
 from backburner.batch.turns import Turns
+from backburner.capacity.durations import Durations
 from backburner.capacity.governor import Governor
 from backburner.capacity.limits import ALL_MODELS, Denial
+from backburner.capacity.provider_pauses import ProviderPauses
 from backburner.capacity.timing import ask_again_s, backoff_s
 from backburner.documents.recipes import parse
 from backburner.errors import Reason
@@ -53,6 +55,8 @@ class LineCreator:
     """Creates the generations of lines; one segment at a time in one process."""
 
     governor: Governor
+    durations: Durations
+    pauses: ProviderPauses
     generator: Generator
     segment_reader: SegmentReader
     preparer: LinePreparer
@@ -83,7 +87,7 @@ class LineCreator:
         """
         lines, granted, delay_s, has_asked = _Lines(self.segment_reader, visit), 0, _AGAIN_S, False
         poll_at_s = self.clock.monotonic() + poll_in_s
-        first_poll_s = self.governor.first_poll_s(visit.record.provider.model)
+        first_poll_s = self.durations.first_poll_s(visit.record.provider.model)
         while (ready := _ready(visit)) and not visit.must_stop and self.clock.monotonic() < visit.tick.until:
             refused = self.preparer.refused_models(visit)
             if not refused <= lines.held_back:
@@ -177,7 +181,7 @@ class LineCreator:
             model="" if model == visit.record.provider.model else model,
         )
         visit.begin(started)
-        await self.governor.call_accepted(model)
+        await self.pauses.call_accepted(model)
         if generation.is_over:  # some servers never report it again
             most = self.settings.max_attempts
             decision = judged(started, generation, Call.CREATE, recipe, age_s=0.0, deadline_s=math.inf, most=most)
@@ -201,7 +205,7 @@ class LineCreator:
 
     async def _tell(self, visit: SegmentVisit, decision: Decision, model: str) -> None:
         """Tell the governor, and create nothing more in this visit if the whole batch is affected."""
-        await note_decision(self.governor, decision, model)
+        await note_decision(self.pauses, decision, model)
         concerns_all = decision.stop is Stop.ALL_MODELS
         visit.must_stop = (
             visit.must_stop or concerns_all or (bool(decision.stop) and model == visit.record.provider.model)

@@ -13,7 +13,9 @@ from msgspec.structs import replace
 
 from backburner.batch.checkpoint import SegmentVisit
 from backburner.batch.line_decisions import judged
+from backburner.capacity.durations import Durations
 from backburner.capacity.governor import Governor
+from backburner.capacity.provider_pauses import ProviderPauses
 from backburner.capacity.timing import RANDOM, Pace, next_poll_s, poll_ages_s
 from backburner.documents.recipes import Recipe, parse
 from backburner.ledger.segment_state import Started
@@ -39,6 +41,8 @@ class LinePoller:
     """Polls lines."""
 
     governor: Governor
+    durations: Durations
+    pauses: ProviderPauses
     generator: Generator
     clock: Clock
     pace: Pace
@@ -97,12 +101,12 @@ class LinePoller:
         return next_s
 
     def _first_s(self, visit: SegmentVisit) -> float:
-        return self.governor.first_poll_s(visit.record.provider.model)
+        return self.durations.first_poll_s(visit.record.provider.model)
 
     def _left(self, visit: SegmentVisit) -> deque[tuple[float, Started]]:
         """The lines to poll in this round, with the age of the segment at which each is due; 0 if it is."""
         polled_s, age_s, first_s = visit.segment.polled_s, visit.age_s(), self._first_s(visit)
-        ages_s = poll_ages_s(self.governor.usual_s(visit.record.provider.model), age_s)
+        ages_s = poll_ages_s(self.durations.usual_s(visit.record.provider.model), age_s)
         due, new = list[tuple[float, Started]](), list[tuple[float, Started]]()
         for line in visit.segment.started:
             if _is_due(line, polled_s, age_s, ages_s):
@@ -133,7 +137,7 @@ class LinePoller:
     def _learn(self, visit: SegmentVisit) -> None:
         """Learn how long the model's generations take: once per visit."""
         if visit.took_s:
-            self.governor.learn(visit.record.provider.model, median(visit.took_s))
+            self.durations.learn(visit.record.provider.model, median(visit.took_s))
             visit.took_s = []
 
     def _is_over(self, visit: SegmentVisit) -> bool:
@@ -151,13 +155,13 @@ class LinePoller:
     async def _decide(self, visit: SegmentVisit, line: Started, answer: Answer, recipe: Recipe, age_s: float) -> None:
         model, deadline_s = line.model or visit.record.provider.model, recipe.deadline_s or self.settings.deadline_s
         if isinstance(answer, Generation):
-            await self.governor.call_accepted(model, is_create=False)
+            await self.pauses.call_accepted(model, is_create=False)
             if not line.is_given and answer.job not in ("", visit.record.job_id):
                 answer = absent("the answer is about another job")
         decision = judged(
             line, answer, Call.RETRIEVE, recipe, age_s=age_s, deadline_s=deadline_s, most=self.settings.max_attempts
         )
-        await note_decision(self.governor, decision, model)
+        await note_decision(self.pauses, decision, model)
         if decision.do is Do.FINISH and isinstance(answer, Generation) and not line.model:
             visit.took_s.append(answer.took_s(age_s))
         if decision.do is not Do.LOOK:

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass, field
 
+from backburner.capacity.durations import Durations
 from backburner.capacity.governor import Governor
 from backburner.capacity.timing import LATE_S, is_worth_staying
 from backburner.ports import Clock
@@ -13,6 +14,7 @@ class FirstPolls:
     """Remembers when this process first saw each reservation that the counters name."""
 
     governor: Governor
+    durations: Durations
     clock: Clock
     seen: dict[str, float] = field(default_factory=dict)
     """By `<job_id>.<run>`; only of runs that are still named, and the counters name only the last ones."""
@@ -38,7 +40,7 @@ class FirstPolls:
         now, reserved = self.clock.monotonic(), self.governor.last_read.reserved
         for name, seen_at in self.seen.items():
             if name in reserved:
-                pause_s = self.governor.first_poll_s(reserved[name].model)
+                pause_s = self.durations.first_poll_s(reserved[name].model)
                 shows_s = seen_at + pause_s - now
                 if shows_s >= -LATE_S and is_worth_staying(
                     shows_s, pause_s, left_s=left_s, next_s=next_s, ticks_per_minute=ticks_per_minute

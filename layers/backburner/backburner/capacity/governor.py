@@ -1,6 +1,6 @@
 """The governor: which run may start a generation now, and what the day has used.
 
-The rules are in `limits.py`, `reservations.py` and `pauses.py`; `shared_counters.py` reads and swaps the counters they
+The rules are in `limits.py` and `reservations.py`; `shared_counters.py` reads and swaps the counters they
 change. A crash after a swap leaks nothing: the run's next step finds its reservation under its name, and the sweep
 removes reservations that no run claims.
 """
@@ -8,18 +8,17 @@ removes reservations that no run claims.
 import logging
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
 from msgspec.structs import replace
 
-from backburner.capacity import learnt, pauses, reservations
 from backburner.capacity import limits as rules
+from backburner.capacity import reservations
 from backburner.capacity.limits import Counters, Denial, Limits, Reservation
 from backburner.capacity.reservations import RecordState
-from backburner.capacity.shared_counters import TRIES, Change, NeededRecords, SharedCounters
-from backburner.capacity.timing import first_poll_s
+from backburner.capacity.shared_counters import TRIES, NeededRecords, SharedCounters
 from backburner.errors import RetryLaterError
 
 logger = logging.getLogger(__name__)
@@ -40,8 +39,6 @@ class Governor:
     limits: Limits
     open_runs: int | None = None
     """How many open records this process found when it last listed them all; None if it has not."""
-    seen_running_s: dict[str, float] = field(default_factory=dict)
-    """By model, while none of its generations has ended: the longest time that this process has seen one running."""
 
     @property
     def last_read(self) -> Counters:
@@ -182,7 +179,7 @@ class Governor:
             if name in records:
                 reservations.withdraw(counters, name, holds.holder, records[name])
 
-        await self._quietly(change, needed=lambda _: (name,), name=name)
+        await self.shared.change_quietly(change, needed=lambda _: (name,), name=name)
 
     def holds(self, name: str, recorded: Reservation | None) -> Reservation | None:
         """What a run holds as far as this process knows: what is in its record, or was noted after that."""
@@ -215,26 +212,6 @@ class Governor:
 
         await self.shared.change(change, needed=reservations.names)
 
-    # Pauses
-
-    async def pause(self, name: str, why: str, *, any_call_lifts: bool = False) -> None:
-        """Allow only one probe a minute for a model, or for `ALL_MODELS`. `why` is shown to operators."""
-        logger.error("provider paused", extra={"concerns": name, "why": why})
-        await self._quietly(
-            lambda counters, now, _: pauses.pause(counters, now, name, why, any_call_lifts=any_call_lifts)
-        )
-
-    async def create_failed(self, why: str) -> None:
-        """Count a create that was refused or ambiguous."""
-        await self._quietly(lambda counters, now, _: pauses.create_failed(counters, now, why))
-
-    async def call_accepted(self, model: str, *, is_create: bool = True) -> None:
-        """The provider accepted a call. Writes nothing unless there is a pause or a failed create to clear."""
-        paused = [self.last_read.pauses[name] for name in (rules.ALL_MODELS, model) if name in self.last_read.pauses]
-        lifted = any(is_create or pause.any_call_lifts for pause in paused)
-        if lifted or (is_create and self.last_read.bad_creates):
-            await self._quietly(lambda counters, _, __: pauses.call_accepted(counters, model, is_create=is_create))
-
     async def backlog_is_empty(self) -> None:
         """The backlog was found empty: new uploads need not queue behind it."""
 
@@ -242,44 +219,13 @@ class Governor:
             counters.others_wait = False
 
         if self.last_read.others_wait:
-            await self._quietly(change)
+            await self.shared.change_quietly(change)
 
     async def unreadable(self, key: str, why: str) -> None:
         """Report once that an object cannot be read and a person must look at it."""
         if key not in self.last_read.unreadable:
             logger.error("object cannot be read", extra={"key": key, "why": why})
-            await self._quietly(lambda counters, _, __: rules.note_unreadable(counters, {key: why}, ()))
-
-    # What was learnt
-
-    def learn(self, model: str, took_s: float, sample: learnt.InputCount = learnt.NOT_REPORTED) -> None:
-        """Remember how long a generation took and how many tokens its input made; written with the next change."""
-        self.shared.change_with_next_swap(lambda counters: learnt.learn(counters, model, took_s, sample))
-
-    def still_runs(self, model: str, age_s: float) -> None:
-        """Note the age of a running generation, unless it is known how long its model usually takes."""
-        if model not in self.last_read.usual_s:
-            self.seen_running_s[model] = max(age_s, self.seen_running_s.get(model, 0.0))
-
-    def usual_s(self, model: str) -> float | None:
-        """How long generations of a model usually take; None if that is not known."""
-        return self.last_read.usual_s.get(model)
-
-    def longest_running_s(self, model: str) -> float:
-        """The longest time that this process has seen a generation of a model running; 0 if none has been seen."""
-        return self.seen_running_s.get(model, 0.0)
-
-    def first_poll_s(self, model: str) -> float:
-        """When to poll a new generation of a model first."""
-        return first_poll_s(self.usual_s(model))
-
-    async def _quietly(
-        self, change: Change[None], *, needed: NeededRecords = lambda _: (), name: str | None = None
-    ) -> None:
-        try:
-            await self.shared.change(change, needed=needed, name=name)
-        except RetryLaterError:
-            logger.warning("governor not written: other processes win every swap")
+            await self.shared.change_quietly(lambda counters, _, __: rules.note_unreadable(counters, {key: why}, ()))
 
 
 def _new_id() -> str:

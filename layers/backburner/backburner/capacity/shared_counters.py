@@ -145,6 +145,15 @@ class SharedCounters:
             raise queued.error
         return queued.answer  # type: ignore[no-any-return]
 
+    async def change_quietly(
+        self, change: Change[None], *, needed: NeededRecords = lambda _: (), name: str | None = None
+    ) -> None:
+        """Make a change without which everything works; it is lost if other processes win every swap."""
+        try:
+            await self.change(change, needed=needed, name=name)
+        except RetryLaterError:
+            logger.warning("governor not written: other processes win every swap")
+
     async def read(self) -> tuple[Counters, str, datetime]:
         """The counters, the ETag to match, and the store's time."""
         stored = await self.bucket.get(self.key) or await self._begin()

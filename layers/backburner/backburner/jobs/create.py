@@ -17,7 +17,9 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
+from backburner.capacity.durations import Durations
 from backburner.capacity.governor import Governor
+from backburner.capacity.provider_pauses import ProviderPauses
 from backburner.documents.pictures import picture_tokens
 from backburner.documents.plain_text import Extracted
 from backburner.documents.recipes import Recipe, parse
@@ -50,6 +52,8 @@ class GenerationCreator:
     ledger: Ledger
     finisher: Finisher
     governor: Governor
+    durations: Durations
+    pauses: ProviderPauses
     generator: Generator
     messenger: Messenger
     retrier: Retrier
@@ -131,7 +135,7 @@ class GenerationCreator:
             await self._cancel_unless_adopted(record, generation.id)
         else:
             self.governor.record_says(record.name, record.counted)
-        await self.governor.call_accepted(record.provider.model)
+        await self.pauses.call_accepted(record.provider.model)
 
     async def _not_started(self, held: Open, answer: FailedCall, extracted: Extracted) -> None:
         record = held.record
@@ -141,7 +145,7 @@ class GenerationCreator:
         decision = decided(answer, Call.CREATE, attempt)
         details = {"act": decision.act, "status": answer.status, "code": loggable(answer.code)}
         logger.warning("create failed", extra=log_keys(record) | details)
-        await note_decision(self.governor, decision, record.provider.model)
+        await note_decision(self.pauses, decision, record.provider.model)
         await self.retrier.carry_out(held, decision, extracted)
 
     async def _is_ours(self, record: OpenRecord, generation: Generation) -> bool:
@@ -171,7 +175,7 @@ class GenerationCreator:
     def _first_look_s(self, record: OpenRecord) -> float:
         """When to poll first: before the deadline, and before the provider deletes an ended generation."""
         deadline_s = parse(record.recipe_text).deadline_s or math.inf
-        return min(self.governor.first_poll_s(record.provider.model), deadline_s, self.settings.profile.max_gap_s)
+        return min(self.durations.first_poll_s(record.provider.model), deadline_s, self.settings.profile.max_gap_s)
 
     async def _cancel_unless_adopted(self, record: OpenRecord, response_id: str) -> None:
         """Cancel our generation unless the process that took the run over adopted it; that process has counted it."""

@@ -13,8 +13,10 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
+from backburner.capacity.durations import Durations
 from backburner.capacity.governor import Governor
 from backburner.capacity.learnt import InputCount
+from backburner.capacity.provider_pauses import ProviderPauses
 from backburner.capacity.timing import Pace, TickState, next_poll_s, probe_s
 from backburner.documents.answer_schema import schema_problem
 from backburner.documents.recipes import Recipe, parse
@@ -66,6 +68,8 @@ class GenerationPoller:
     finisher: Finisher
     retrier: Retrier
     governor: Governor
+    durations: Durations
+    pauses: ProviderPauses
     generator: Generator
     messenger: Messenger
     pace: Pace
@@ -89,7 +93,7 @@ class GenerationPoller:
         if not isinstance(answer, Generation) or answer.is_over:
             return answer
         age_s = look.elapsed_before_send_s + message_age_s
-        self.governor.still_runs(look.model, age_s)
+        self.durations.still_runs(look.model, age_s)
         left_s = look.deadline_s - age_s
         return Next(self._next_look_s(look.model, age_s, answer.poll_after_s, left_s=left_s))
 
@@ -121,7 +125,7 @@ class GenerationPoller:
         answer = await self.generator.retrieve(response_id)
         if not isinstance(answer, Generation):
             return answer
-        await self.governor.call_accepted(model, is_create=False)
+        await self.pauses.call_accepted(model, is_create=False)
         is_ours = not (answer.job and self.settings.profile.metadata) or answer.job == job
         return answer if is_ours else absent("the answer is about another job")
 
@@ -138,7 +142,7 @@ class GenerationPoller:
             cancelled_for=record.cancelled_for,
         )
         held, decision = await self._decided(held, answer, attempt, recipe)
-        await note_decision(self.governor, decision, record.provider.model)
+        await note_decision(self.pauses, decision, record.provider.model)
         if decision.do is not Do.LOOK:
             return await self._ended(_updated(replace(polled, held=held), answer), answer, decision)
         if decision.stop:
@@ -182,7 +186,7 @@ class GenerationPoller:
         left_s = attempt.deadline_s - age_s if is_plain else math.inf
         model, is_absent = record.provider.model, absent_s is not None
         if isinstance(answer, Generation):
-            self.governor.still_runs(model, age_s)
+            self.durations.still_runs(model, age_s)
         next_s = self._next_look_s(model, age_s, decision.after_s, left_s=left_s, is_absent=is_absent)
         if absent_s is not None and record.absent_s is None:
             return await self._noted(polled, next_s, absent_s=absent_s)
@@ -218,8 +222,8 @@ class GenerationPoller:
         return next_poll_s(
             age_s,
             hint_s,
-            usual_s=self.governor.usual_s(model),
-            running_s=self.governor.longest_running_s(model),
+            usual_s=self.durations.usual_s(model),
+            running_s=self.durations.longest_running_s(model),
             round_s=self.governor.in_flight / self.pace.per_second,
             max_s=ABSENT_LOOK_S if is_absent else self.settings.profile.max_gap_s,
             left_s=left_s,
@@ -230,7 +234,7 @@ class GenerationPoller:
         record = held.record
         known = self.governor.last_read.chars_per_token.get(record.provider.model, CHARS_PER_TOKEN)
         took_s = answer.took_s(held.generation_age_s)
-        self.governor.learn(record.provider.model, took_s, _counted(record, answer, known))
+        self.durations.learn(record.provider.model, took_s, _counted(record, answer, known))
 
 
 def _counted(record: OpenRecord, answer: Generation, chars_per_token: float) -> InputCount:

@@ -1,19 +1,20 @@
-"""Reports attempts and runs to the governor: pauses, refused creates, and slots that are given back."""
+"""Tells other processes about attempts and runs: pauses, refused creates, and slots that are given back."""
 
 from backburner.capacity.governor import Governor
 from backburner.capacity.limits import ALL_MODELS, Reservation
+from backburner.capacity.provider_pauses import ProviderPauses
 from backburner.ledger.changes import booked
 from backburner.ledger.records import OpenRecord
 from backburner.outcome.decisions import Decision, Stop
 
 
-async def note_decision(governor: Governor, decision: Decision, model: str) -> None:
+async def note_decision(pauses: ProviderPauses, decision: Decision, model: str) -> None:
     """Pause one model or all models if the decision says so; count a create that was refused or ambiguous."""
     if decision.stop:
         concerned = ALL_MODELS if decision.stop is Stop.ALL_MODELS else model
-        await governor.pause(concerned, decision.brief, any_call_lifts=decision.any_call_lifts)
+        await pauses.pause(concerned, decision.brief, any_call_lifts=decision.any_call_lifts)
     if decision.is_bad:
-        await governor.create_failed(decision.brief)
+        await pauses.create_failed(decision.brief)
 
 
 async def give_back(governor: Governor, record: OpenRecord) -> Reservation | None:

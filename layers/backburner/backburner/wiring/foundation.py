@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from backburner.batch.finish_batch import BatchFinisher
 from backburner.batch.segment_reader import SegmentReader
 from backburner.batch.segmenter import Segmenter
+from backburner.capacity.durations import Durations
 from backburner.capacity.governor import Governor
 from backburner.capacity.limits import Limits
+from backburner.capacity.provider_pauses import ProviderPauses
 from backburner.capacity.shared_counters import SharedCounters
 from backburner.capacity.timing import Pace
 from backburner.jobs.plan import Planner
@@ -67,6 +69,8 @@ class Foundation:
         self.pace = Pace(settings.polls_per_second, ports.clock)
         self.slots = asyncio.Semaphore(MAX_CREATES)
         self.governor = self._governor(swap_tries)
+        self.durations = Durations(shared=self.governor.shared)
+        self.pauses = ProviderPauses(shared=self.governor.shared)
         self.answers = Answers(ports.bucket, self.ledger)
         self.current_jobs, self.finisher = self._outcome()
         self.canceller = Canceller(ledger=self.ledger, messenger=self.messenger)

@@ -42,6 +42,8 @@ def segment_runner(base: Foundation) -> SegmentRunner:
     ports, settings, checkpointer, turns = base.ports, base.settings, _checkpointer(base), Turns()
     poller = LinePoller(
         governor=base.governor,
+        durations=base.durations,
+        pauses=base.pauses,
         generator=ports.generator,
         clock=ports.clock,
         pace=base.pace,
@@ -73,6 +75,8 @@ def segment_runner(base: Foundation) -> SegmentRunner:
 def _line_creator(base: Foundation, checkpointer: Checkpointer, turns: Turns) -> LineCreator:
     return LineCreator(
         governor=base.governor,
+        durations=base.durations,
+        pauses=base.pauses,
         generator=base.ports.generator,
         segment_reader=base.segment_reader,
         preparer=LinePreparer(governor=base.governor, settings=base.settings),
