@@ -99,17 +99,18 @@ def added_up(kept: SupersededRecord, new: SupersededRecord) -> SupersededRecord:
         responses=[*kept.responses, *new.responses],
         parts=[*(kept.parts or ()), *(new.parts or ())] or None,
         usage=kept.usage + new.usage,
-        cost=_sum(kept.cost, new.cost),
+        cost=total_cost(kept.cost, new.cost),
         kept_usage=kept.kept_usage + new.kept_usage,
-        kept_cost=_sum(kept.kept_cost, new.kept_cost),
+        kept_cost=total_cost(kept.kept_cost, new.kept_cost),
         suspected_orphans=kept.suspected_orphans + new.suspected_orphans,
         polls=kept.polls + new.polls,
     )
 
 
-def _sum(*costs: float | None) -> float | None:
+def total_cost(*costs: float | None, is_known: bool = False) -> float | None:
+    """The sum of all costs that are known; None if none is, unless `is_known` says that it is then 0."""
     known = [cost for cost in costs if cost is not None]
-    return sum(known) if known else None
+    return round(sum(known), 9) if known or is_known else None
 
 
 def _response(generation: Generation, response_id: str, attempt: int) -> Response:

@@ -1,7 +1,8 @@
 """Files for texts that together are too large for memory.
 
-A process may be killed at any time, and a function's `/tmp` may outlive it. So none of these files has a name there,
-and the system removes them with the process.
+A process may be killed at any time, and a function's `/tmp` may outlive it. So these files have no name there, and the
+system removes them with the process. Only where a process cannot open its own files by their paths, a joined text has
+a name; there a process that is killed leaves it behind.
 """
 
 import tempfile

@@ -2,6 +2,7 @@
 
 from msgspec.structs import replace
 
+from backburner.ledger.changes import total_cost
 from backburner.ledger.ledger import Committed
 from backburner.ledger.records import ErrorRecord, OpenRecord, Part, PartEnd, RunRecord
 
@@ -48,14 +49,9 @@ def total(record: OpenRecord, ends: list[PartEnd]) -> OpenRecord:
         parts=ends,
         submitted_at=min(submitted, default=None),
         usage=sum((end.usage for end in (*own, *reused)), record.usage),
-        cost=_sum(record.cost, *(end.cost for end in (*own, *reused)), is_known=record.price is not None),
+        cost=total_cost(record.cost, *(end.cost for end in (*own, *reused)), is_known=record.price is not None),
         kept_usage=sum((*(end.kept_usage for end in own), *(end.usage for end in reused)), record.kept_usage),
-        kept_cost=_sum(record.kept_cost, *(end.kept_cost for end in own), *(end.cost for end in reused)),
+        kept_cost=total_cost(record.kept_cost, *(end.kept_cost for end in own), *(end.cost for end in reused)),
         suspected_orphans=record.suspected_orphans + sum(end.suspected_orphans for end in own),
         polls=record.polls + sum(end.polls for end in own),
     )
-
-
-def _sum(*costs: float | None, is_known: bool = False) -> float | None:
-    known = [cost for cost in costs if cost is not None]
-    return round(sum(known), 9) if known or is_known else None
