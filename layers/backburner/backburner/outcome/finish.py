@@ -124,6 +124,9 @@ class Finisher:
 
         Once the superseded record is written, an event can open the next run. Earlier events may have done nothing
         because this run was open, so the document is checked again, and a message opens a run that is missing.
+
+        If the process dies before the settlement, the next one settles what the kept record says. If that adds up two
+        runs of one name, the earlier one is booked twice: the day's budget allows less than it could, and nothing more.
         """
         ended = self._ended(record, State.SUPERSEDED, new_nonce())
         aside = SupersededRecord(**ended, text=text, parts=record.parts)
